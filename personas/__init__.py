@@ -1,0 +1,1 @@
+"""Personas and scenarios as data: `callers/*.yaml` and `scenarios/*.yaml`. No code."""

@@ -1,0 +1,52 @@
+"""Every setting of the program, in one place: a `SIMULATOR_…` environment variable, or its default.
+
+Command-line options override these; nothing else reads the environment.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import platformdirs
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from simulator.errors import DataError, shorten
+
+APP = "difficult-customer-simulator"
+
+
+class Settings(BaseSettings):
+    """Frozen settings. Folders are made when first written to, not here."""
+
+    model_config = SettingsConfigDict(env_prefix="SIMULATOR_", frozen=True, extra="ignore")
+
+    cache_dir: Path = Path(platformdirs.user_cache_dir(APP, appauthor=False))
+    """Downloaded and converted model weights; may be deleted at any time."""
+    data_dir: Path = Path(platformdirs.user_data_dir(APP, appauthor=False))
+    """The trainee's calls (`calls.db`), and a user's own `personas/` and `scenarios/`."""
+    model: str = "auto"
+    """auto, standard, small, a hub name, a folder, a .gguf file, or http://host/v1#model."""
+    evaluator: str = "auto"
+    """auto (shares the caller's model where that is an embedded one), standard or small."""
+    api_key: str = ""
+    """Key for an OpenAI-compatible server, if it wants one."""
+    server_timeout: float = 60.0
+    """Seconds to wait for a model server before giving up."""
+    host: str = "127.0.0.1"
+    port: int = 7860
+    device: str = "cpu"
+    """A torch device for local models."""
+
+
+@lru_cache(maxsize=1)
+def settings() -> Settings:
+    """The settings of this process, read once. Raises DataError if a variable holds what it cannot mean."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        name = f"SIMULATOR_{'_'.join(str(part) for part in problem['loc'])}".upper()
+        said = problem["msg"][0].lower() + problem["msg"][1:]
+        raise DataError(f"{name} is {shorten(str(problem['input']))!r}: {said}", key=name) from error

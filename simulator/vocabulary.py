@@ -1,0 +1,134 @@
+"""The program's closed lists of words, each in one place: dimensions, tags, intents, endings, registers, difficulties.
+
+Nothing here knows what the words do; that is said by the modules which use them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Dimension(StrEnum):
+    """What a trainee turn is graded on, each 1-5 or not applicable (levels: `rubric.py`)."""
+
+    CALMNESS = "calmness"
+    EMPATHY = "empathy"
+    SOLUTION = "solution"
+    CLOSING = "closing"
+
+
+class Technique(StrEnum):
+    """Something good that a trainee turn does."""
+
+    ACKNOWLEDGES_FEELING = "acknowledges_feeling"
+    RESTATES_CONCERN = "restates_concern"
+    ASKS_CLARIFYING_QUESTION = "asks_clarifying_question"
+    APOLOGISES = "apologises"
+    TAKES_OWNERSHIP = "takes_ownership"
+    OFFERS_OPTIONS = "offers_options"
+    GIVES_TIMEFRAME = "gives_timeframe"
+    NAMES_NEXT_STEP = "names_next_step"
+    POSITIVE_FRAMING = "positive_framing"
+    REDIRECTS_TO_ISSUE = "redirects_to_issue"
+    REASSURES_CHOICE = "reassures_choice"
+    SETS_BOUNDARY = "sets_boundary"
+    ADMITS_NOT_KNOWING = "admits_not_knowing"
+    ESCALATES = "escalates"
+    CHECKS_SATISFACTION = "checks_satisfaction"
+    THANKS_CALLER = "thanks_caller"
+    OFFERS_FOLLOW_UP = "offers_follow_up"
+    SUMMARISES = "summarises"
+
+
+class Fault(StrEnum):
+    """Something that a trainee turn should not do."""
+
+    TELLS_TO_CALM_DOWN = "tells_to_calm_down"
+    BLAMES_CALLER = "blames_caller"
+    ARGUES = "argues"
+    DISMISSES = "dismisses"
+    SARCASM = "sarcasm"
+    STOCK_EMPATHY = "stock_empathy"
+    EMPATHY_UNDERCUT = "empathy_undercut"
+    REPEATS_STOCK_PHRASE = "repeats_stock_phrase"
+    HIDES_BEHIND_POLICY = "hides_behind_policy"
+    NEGATIVE_FRAMING = "negative_framing"
+    ASKS_AGAIN = "asks_again"
+    FALSE_PROMISE = "false_promise"
+    RUSHES = "rushes"
+    PREMATURE_CLOSE = "premature_close"
+    IGNORES_QUESTION = "ignores_question"
+    BREAKS_ROLE = "breaks_role"
+
+
+Tag = Technique | Fault
+
+
+class Intent(StrEnum):
+    """What the caller does with one turn."""
+
+    OPEN = "open"
+    VENT = "vent"
+    REPEAT = "repeat"
+    DEMAND = "demand"
+    DOUBT = "doubt"
+    TEST = "test"
+    QUESTION = "question"
+    WANDER = "wander"
+    WAVER = "waver"
+    CORRECT = "correct"
+    DISCLOSE = "disclose"
+    BARGAIN = "bargain"
+    ASK_SUPERVISOR = "ask_supervisor"
+    INSULT = "insult"
+    THREATEN = "threaten"
+    REFUSE = "refuse"
+    SOFTEN = "soften"
+    ACCEPT = "accept"
+    THANK = "thank"
+    HANG_UP = "hang_up"
+
+
+class Ending(StrEnum):
+    """How a call ended, decided by state."""
+
+    RESOLVED = "resolved"
+    UNRESOLVED = "unresolved"
+    HUNG_UP = "hung_up"
+    SUPERVISOR = "supervisor"
+    TRAINEE_ENDED = "trainee_ended"
+    TURN_LIMIT = "turn_limit"
+
+
+class Register(StrEnum):
+    """How the two talk: aloud, or typing."""
+
+    PHONE = "phone"
+    CHAT = "chat"
+
+
+class Difficulty(StrEnum):
+    """How hard a persona is to win: it changes gains, patience and disclosure, not adjectives."""
+
+    EASY = "easy"
+    MEDIUM = "medium"
+    HARD = "hard"
+
+
+class RootCause(StrEnum):
+    """Why people call in anger, by the training literature behind this project."""
+
+    UNRESOLVED = "unresolved"
+    MISCOMMUNICATION = "miscommunication"
+    EMOTION = "emotion"
+    URGENCY = "urgency"
+    UNCLEAR = "unclear"
+
+
+class Feeling(StrEnum):
+    """The four quantities of a caller's state, each 0-10."""
+
+    AGITATION = "agitation"
+    TRUST = "trust"
+    PATIENCE = "patience"
+    HEARD = "heard"
