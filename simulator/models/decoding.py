@@ -1,0 +1,111 @@
+"""From token ids to text that may be shown: no half characters, no stop strings. And the draw of one token.
+
+Knows nothing of models. `draw` alone touches torch, imported when first called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+
+HALF = "\ufffd"
+"""What a tokenizer writes for bytes that are not (yet) a character."""
+NUCLEUS = 512
+"""Tokens looked at first for top_p: nearly always enough, and far cheaper than sorting the vocabulary."""
+
+
+class Detokenizer:
+    """Text of a growing list of ids. `decode` turns ids into text; `anchor` is the last id of the prompt ([] if none):
+    decoding it along keeps a leading space that tokenizers of the SentencePiece kind drop at the start of a text."""
+
+    def __init__(self, decode: Callable[[list[int]], str], anchor: list[int]) -> None:
+        self._decode, self._ids, self._skip = decode, list(anchor), len(decode(anchor)) if anchor else 0
+        self._shown = ""
+
+    def push(self, token: int) -> str:
+        """The new characters that `token` completes; '' while a character is only half there."""
+        self._ids.append(token)
+        text = self._decode(self._ids)[self._skip :].rstrip(HALF)
+        new = text[len(self._shown) :]
+        self._shown += new
+        return new
+
+
+class StopFilter:
+    """Passes text on until the first stop string, which is never passed on, nor any beginning of it."""
+
+    def __init__(self, stop: Iterable[str]) -> None:
+        self._stop = tuple(s for s in stop if s)
+        self._held = ""
+        self.stopped = False
+
+    def push(self, text: str) -> str:
+        """What may be shown now. After a stop string, '' and `stopped`."""
+        if self.stopped:
+            return ""
+        held = self._held + text
+        # The first to be complete counts, as if the text came letter by letter: the cuts must not change the result.
+        found = [(at + len(s), at) for s in self._stop if (at := held.find(s)) >= 0]
+        if found:
+            self.stopped, self._held = True, ""
+            return held[: min(found)[1]]
+        keep = max((_overlap(held, s) for s in self._stop), default=0)
+        self._held = held[len(held) - keep :]
+        return held[: len(held) - keep]
+
+    def flush(self) -> str:
+        """What was held back, once it is known that nothing follows."""
+        held, self._held = self._held, ""
+        return held
+
+
+def filtered(pieces: Iterable[str], stop: Iterable[str]) -> Iterator[str]:
+    """`pieces` up to the first stop string, empty ones left out; stops asking for more as soon as it is seen."""
+    gate = StopFilter(stop)
+    for piece in pieces:
+        if shown := gate.push(piece):
+            yield shown
+        if gate.stopped:
+            return
+    if rest := gate.flush():
+        yield rest
+
+
+def draw(
+    logits: torch.Tensor,
+    temperature: float,
+    top_p: float,
+    repetition_penalty: float,
+    spoken: list[int],
+    generator: torch.Generator,
+) -> int:
+    """One token id from `logits`, float32 [vocabulary]. `spoken`: the ids generated so far, the only ones penalised.
+
+    temperature 0: the likeliest. top_p keeps the fewest tokens whose probabilities reach it. `generator`: on the CPU.
+    """
+    import torch
+
+    if repetition_penalty != 1.0 and spoken:
+        seen = torch.tensor(sorted(set(spoken)))
+        score = logits[seen]
+        logits = logits.clone()
+        logits[seen] = torch.where(score > 0, score / repetition_penalty, score * repetition_penalty)
+    if temperature == 0.0:
+        return int(logits.argmax())
+    probabilities = torch.softmax(logits / temperature, dim=-1)
+    if top_p >= 1.0:
+        return int(torch.multinomial(probabilities, 1, generator=generator))
+    likeliest, ids = torch.topk(probabilities, min(NUCLEUS, probabilities.numel()))
+    if float(likeliest.sum()) < top_p:
+        likeliest, ids = torch.sort(probabilities, descending=True)
+    before = likeliest.cumsum(-1) - likeliest  # the mass above each token: 0 for the first, so one always stays
+    likeliest = likeliest * (before < top_p)
+    return int(ids[torch.multinomial(likeliest, 1, generator=generator)])
+
+
+def _overlap(text: str, stop: str) -> int:
+    """Length of the longest end of `text` that begins `stop` without being all of it."""
+    return next((n for n in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:n])), 0)

@@ -1,0 +1,160 @@
+"""Load a transformers causal language model for this machine: number type, threads, and errors in one sentence."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from simulator.errors import MemoryShortError, ModelFormatError, ModelNotFoundError, shorten
+from simulator.models.base import ModelInfo, Source
+from simulator.models.weights import manifest_digest
+
+UNKNOWN_CONTEXT = 4096
+LIGHT = 500_000_000
+"""Parameters under which a model runs in float32 on a processor without matrix units (AMX): prefill was 1.7 times as
+fast there as in bf16, decoding the same (small model, two cores)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocks:
+    """The stack of a model's blocks (`layers`), the module it hangs in, and the attribute it hangs by."""
+
+    layers: Any
+    parent: Any
+    attribute: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model ready to run. `ends`: ids that end a reply; `context`: tokens it was trained to hold."""
+
+    model: Any
+    tokenizer: Any
+    info: ModelInfo
+    blocks: Blocks
+    ends: frozenset[int]
+    context: int
+
+
+def load(where: str | Path, device: str = "cpu") -> Loaded:
+    """Load a folder (Path) or hub name (str); in bf16 where the machine computes it, else float32. Code that comes
+    with a model is never run.
+
+    Raises ModelNotFoundError (no such folder or hub name, or the hub cannot be reached), ModelFormatError (no causal
+    language model, broken files), MemoryShortError.
+    """
+    patient_threads()
+    import torch
+    import transformers
+
+    _quiet(transformers)
+    torch.set_num_threads(cores())
+    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": isinstance(where, Path)}
+    try:
+        tokenizer = transformers.AutoTokenizer.from_pretrained(where, **options)
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+            where, dtype=number_type(device), attn_implementation="sdpa", **options
+        )
+        if device == "cpu" and not torch.cpu._is_amx_tile_supported() and model.num_parameters() < LIGHT:
+            model = model.float()  # without matrix units bf16 only saves memory
+        model = model.to(torch.device(device)).eval()
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise MemoryShortError(
+            f"there is not enough memory for {where}; type `simulator setup --model small`."
+        ) from error
+    except Exception as error:  # transformers raises OSError, ValueError, KeyError, RuntimeError, SafetensorError, ...
+        raise _explained(where, error) from error
+    text = model.config.get_text_config()
+    ends = model.generation_config.eos_token_id if model.generation_config is not None else None
+    parameters = sum({p.data_ptr(): p.numel() for p in model.parameters()}.values())
+    folder = isinstance(where, Path)
+    digest = manifest_digest(where) if isinstance(where, Path) else str(getattr(model.config, "_commit_hash", "") or "")
+    name = where.name if isinstance(where, Path) else where
+    return Loaded(
+        model=model,
+        tokenizer=tokenizer,
+        info=ModelInfo(name, Source.FOLDER if folder else Source.HUB, parameters, digest),
+        blocks=_blocks(model, int(text.num_hidden_layers), str(where)),
+        ends=frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends]),
+        context=int(getattr(text, "max_position_embeddings", 0) or UNKNOWN_CONTEXT),
+    )
+
+
+def patient_threads() -> None:
+    """Call before torch is first imported: its idle threads shall sleep soon, not spin for milliseconds.
+
+    Spinning threads of two busy processes keep each other from their cores: on 2 cores shared with a training run the
+    small model decoded 1.3 tokens/s with the default; alone on the machine this count costs nothing. Without effect where torch is there already, or where
+    it does not use GNU OpenMP; a user's own setting wins.
+    """
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "30000")
+
+
+def number_type(device: str) -> Any:
+    """torch.bfloat16 where `device` computes in it, else torch.float32 (twice the memory)."""
+    import torch
+
+    if device.startswith("cuda"):
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float32
+    if device != "cpu":
+        return torch.float32
+    try:
+        return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else torch.float32
+    except (AttributeError, RuntimeError):  # a torch built without oneDNN
+        return torch.float32
+
+
+def cores() -> int:
+    """Cores this process may really use: its affinity, a container's quota, and hyper-threads counted once (>= 1)."""
+    psutil: Any = import_module("psutil")  # it comes without types
+
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    physical = psutil.cpu_count(logical=False) or allowed
+    logical = psutil.cpu_count() or allowed
+    # A virtual machine often calls its two cores two threads of one; below four, believe the larger number.
+    usable = min(allowed, physical) if logical > 4 else allowed
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text("ascii").split()
+        usable = usable if quota == "max" else min(usable, round(int(quota) / int(period)))
+    except (OSError, ValueError):
+        pass
+    return max(1, usable)
+
+
+def _quiet(transformers: Any) -> None:
+    """No bars or advice from the library in the middle of a call."""
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+
+
+def _blocks(model: Any, count: int, name: str) -> Blocks:
+    """The list of `count` blocks, wherever this architecture keeps it."""
+    from torch import nn
+
+    for path, module in model.named_modules():
+        if isinstance(module, nn.ModuleList) and len(module) == count:
+            parent, _, attribute = path.rpartition(".")
+            return Blocks(module, model.get_submodule(parent), attribute)
+    raise ModelFormatError(f"{name} has no stack of {count} blocks that could be read; use a plain decoder model.")
+
+
+def _explained(where: str | Path, error: Exception) -> Exception:
+    """The library's error, whose text runs over many lines, as one of ours."""
+    said = str(error)
+    if "not enough memory" in said or "can't allocate memory" in said:
+        return MemoryShortError(f"there is not enough memory for {where}; type `simulator setup --model small`.")
+    if isinstance(where, Path):
+        return ModelFormatError(f"{where} is not a model that can be run here: {shorten(said, 160)}")
+    if "gated" in said:
+        return ModelNotFoundError(
+            f"the hub lends {where} only to people who asked; type `hf auth login`, or choose another."
+        )
+    if "not a valid model identifier" in said or "404" in said:
+        return ModelNotFoundError(f"the hub has no model called {where}.")
+    if "onnect" in said or "offline" in said or "cached" in said or "resolve" in said:
+        return ModelNotFoundError(f"{where} is not in the local hub cache and the hub cannot be reached.")
+    return ModelFormatError(f"{where} is not a model that can be run here: {shorten(said, 160)}")

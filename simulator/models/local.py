@@ -1,0 +1,250 @@
+"""`LocalModel`: a transformers model on this machine that continues text and shows its middle layers.
+
+The decode loop is our own, so that it can keep caches by segment, let calls take turns token by token, and stop in the
+middle of a token. It knows nothing of personas, chat templates or roles.
+
+`python -m simulator.models.measure standard` prints what a machine makes of it.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from simulator.errors import ModelError
+from simulator.models.base import Features, ModelInfo, Sampling
+from simulator.models.decoding import Detokenizer, draw, filtered
+from simulator.models.loading import load
+from simulator.models.prefix_cache import CacheShelf, PrefixCache
+from simulator.models.tokens import Offsets, TextTokens
+
+if TYPE_CHECKING:
+    import torch
+
+CACHE_BYTES = 512 * 2**20
+CHUNK = 512
+"""Tokens prefilled in one go: long enough for full speed, short enough that another call's next token can go between.
+Cut from the start of each segment, so the same segment is always cut the same way."""
+
+
+class LocalModel:
+    """FeatureModel over a causal language model of transformers, bf16 on the CPU (float32 where it lacks bf16).
+
+    `where`: a folder, or a hub name. Safe from many threads: one lock is held for one forward pass at a time, never for
+    a reply, and nothing but a call's own cache carries over, so that calls interleave without changing each other's
+    words. Raises ModelNotFoundError, ModelFormatError, MemoryShortError. `load_time`: seconds it took to load.
+    """
+
+    def __init__(
+        self, where: str | Path, *, info: ModelInfo | None = None, device: str = "cpu", cache_bytes: int = CACHE_BYTES
+    ) -> None:
+        started = time.perf_counter()
+        loaded = load(where, device)
+        self._model: Any = loaded.model
+        self._tokens = TextTokens(loaded.tokenizer, str(where))
+        self._ends = self._tokens.control | loaded.ends
+        self._blocks: Any = loaded.blocks
+        self._device, self._context = device, loaded.context
+        self._info = info or loaded.info
+        self._lock = threading.Lock()
+        self._shelf = CacheShelf(cache_bytes)
+        self._encode: Callable[[str], tuple[list[int], Offsets]] = lru_cache(maxsize=1024)(self._tokens.encode)
+        self._short: dict[int, Any] = {}
+        # Scores of the last position alone: for a whole segment they would be tokens x 152,000 numbers.
+        last = "logits_to_keep" in inspect.signature(loaded.model.forward).parameters
+        self._last_only: dict[str, int] = {"logits_to_keep": 1} if last else {}
+        self.load_time = time.perf_counter() - started
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    @property
+    def layers(self) -> int:
+        """How many blocks there are: the highest number `features` takes."""
+        return len(self._blocks.layers)
+
+    @property
+    def context(self) -> int:
+        """Tokens that prompt and reply may take together."""
+        return self._context
+
+    def count(self, text: str) -> int:
+        """Tokens of `text` as one segment."""
+        return len(self._encode(text)[0])
+
+    def stream(self, segments: tuple[str, ...], sampling: Sampling, *, cache_key: str | None = None) -> Iterator[str]:
+        """Pieces of the continuation of the joined `segments`: whole characters, nothing of a stop string, ended by any
+        control token. Same segments, sampling and model: same text, whatever else runs and whatever is cached.
+
+        Too long a prompt loses whole segments from the second on, the oldest first. Raises ModelError if the first and
+        the last alone are too long, if there is no text at all, or after `close`.
+        """
+        with closing(self._pieces(segments, sampling, cache_key)) as pieces:
+            yield from filtered(pieces, sampling.stop)
+
+    def features(self, segments: tuple[str, ...], *, layers: tuple[int, ...], cache_key: str | None = None) -> Features:
+        """Hidden states (float32 [layers, tokens, width], in the order of `layers`, 1 = after the first block, before
+        any final norm) of the last segment's tokens; `offsets` are exact characters in that segment.
+
+        Only the first max(layers) blocks run. Raises ModelError for a layer that is not there, and as `stream` does.
+        """
+        if not layers or not all(1 <= layer <= self.layers for layer in layers):
+            raise ModelError(f"{self._info.name} has layers 1 to {self.layers}, not {list(layers)}.")
+        prompt = self._fit(segments, reserve=0)
+        depth = max(layers)
+        key = None if cache_key is None else (cache_key, depth)  # caches of another depth hold other layers
+        cache = self._shelf.take(key)
+        cache.keep(min(cache.matching(prompt), len(prompt) - 1))
+        chunks: list[Any] = []
+        for index in range(len(cache.segments), len(prompt)):
+            ids = self._ids(prompt, index)
+            wanted = layers if index == len(prompt) - 1 else ()
+            for at in range(0, len(ids), CHUNK):
+                chunks += self._read(ids[at : at + CHUNK], cache.store, depth, wanted)
+            cache.add(prompt[index], len(ids), None)
+        self._shelf.put(key, cache)
+        offsets = self._encode(prompt[-1])[1]
+        width = int(self._model.config.get_text_config().hidden_size)
+        states = np.concatenate(chunks, axis=1) if chunks else np.zeros((len(layers), 0, width), np.float32)
+        return Features(
+            states[:, states.shape[1] - len(offsets) :], offsets
+        )  # a beginning-of-text id has no characters
+
+    def close(self) -> None:
+        """Let go of weights and caches; later calls raise ModelError."""
+        with self._lock:
+            self._model = self._blocks = None
+            self._short.clear()
+        self._shelf.clear()
+
+    def _pieces(
+        self, segments: tuple[str, ...], sampling: Sampling, cache_key: str | None
+    ) -> Generator[str, None, None]:
+        """Decoded text before stop strings are looked for."""
+        import torch
+
+        prompt = self._fit(segments, reserve=sampling.max_tokens)
+        generator = torch.Generator().manual_seed(sampling.seed)
+        cache = self._shelf.take(cache_key)
+        try:
+            logits = self._prefill(cache, prompt)
+            before = next((ids[-1:] for i in range(len(prompt) - 1, -1, -1) if (ids := self._ids(prompt, i))), [])
+            text, spoken = Detokenizer(self._tokens.decode, before), list[int]()
+            while True:
+                with torch.inference_mode():
+                    token = draw(
+                        logits, sampling.temperature, sampling.top_p, sampling.repetition_penalty, spoken, generator
+                    )
+                if token in self._ends:
+                    break
+                spoken.append(token)
+                if piece := text.push(token):
+                    yield piece
+                if len(spoken) == sampling.max_tokens:
+                    break
+                logits = self._forward([token], cache.store)
+        except (Exception, KeyboardInterrupt):  # not GeneratorExit: a closed reply leaves a sound cache
+            cache = PrefixCache()  # some layers may have grown and others not
+            raise
+        finally:
+            cache.keep(len(cache.segments))
+            self._shelf.put(cache_key, cache)
+
+    def _prefill(self, cache: PrefixCache, prompt: tuple[str, ...]) -> torch.Tensor:
+        """Scores after `prompt`, float32 [vocabulary]; `cache` then holds exactly its segments."""
+        same = cache.matching(prompt)
+        if same < len(prompt) or cache.logits is None or same < len(cache.segments):
+            # The scores after a segment in the middle were not kept: read the last segment with any text again.
+            last = max(i for i in range(len(prompt)) if self._ids(prompt, i))
+            cache.keep(min(same, last))
+        for index in range(len(cache.segments), len(prompt)):
+            ids, logits = self._ids(prompt, index), cache.logits
+            for at in range(0, len(ids), CHUNK):
+                logits = self._forward(ids[at : at + CHUNK], cache.store)
+            cache.add(prompt[index], len(ids), logits)
+        scores: torch.Tensor = cache.logits
+        return scores
+
+    def _forward(self, ids: list[int], store: Any) -> torch.Tensor:
+        """One pass over `ids` after what `store` holds; scores after the last, float32 [vocabulary] on the CPU."""
+        import torch
+
+        # inference_mode belongs to the thread, so it must not be held across a yield: one pass at a time, like the lock
+        with self._lock, torch.inference_mode():
+            model = self._open()
+            given = torch.tensor([ids], device=self._device)
+            out = model(input_ids=given, past_key_values=store, use_cache=True, **self._last_only)
+            scores: torch.Tensor = out.logits[0, -1].float().cpu()
+            return scores
+
+    def _read(self, ids: list[int], store: Any, depth: int, wanted: tuple[int, ...]) -> list[Any]:
+        """Run the first `depth` blocks over `ids`; [states of `wanted`, float32 [layers, ids, width]], or [] for ()."""
+        import torch
+
+        seen: dict[int, torch.Tensor] = {}
+
+        def watch(layer: int) -> Callable[[Any, Any, Any], None]:
+            def note(_module: Any, _given: Any, out: Any) -> None:
+                seen[layer] = (out[0] if isinstance(out, tuple) else out)[0].float().cpu()
+
+            return note
+
+        with self._lock, torch.inference_mode():
+            self._open()
+            # The blocks are shared with the whole model: hooks live only as long as the lock is held.
+            hooks = [self._blocks.layers[n - 1].register_forward_hook(watch(n)) for n in set(wanted)]
+            try:
+                given = torch.tensor([ids], device=self._device)
+                self._shortened(depth)(input_ids=given, past_key_values=store, use_cache=True)
+            finally:
+                for hook in hooks:
+                    hook.remove()
+        return [torch.stack([seen[n] for n in wanted]).numpy()] if wanted else []
+
+    def _shortened(self, depth: int) -> Any:
+        """The model without head and without the blocks above `depth`, sharing its weights. Its final norm still runs,
+        on one layer's output, and is not looked at."""
+        if depth not in self._short:
+            from torch import nn
+
+            short = copy.copy(self._blocks.parent)
+            short._modules = dict(short._modules)
+            short._modules[self._blocks.attribute] = nn.ModuleList(list(self._blocks.layers)[:depth])
+            self._short[depth] = short
+        return self._short[depth]
+
+    def _fit(self, segments: tuple[str, ...], reserve: int) -> tuple[str, ...]:
+        """`segments` without the oldest after the first, as few as needed for `reserve` tokens to follow."""
+        self._open()
+        sizes = [len(self._ids(segments, i)) for i in range(len(segments))]
+        if not sum(sizes):
+            raise ModelError("there is no text to continue: the prompt is empty.")
+        room, dropped = self._context - reserve, 0
+        while sum(sizes[:1]) + sum(sizes[1 + dropped :]) > room:
+            dropped += 1
+            if 1 + dropped >= len(segments):
+                raise ModelError(
+                    f"the prompt is too long for {self._info.name}: its fixed part and last turn take "
+                    f"{sum({0: sizes[0], len(sizes) - 1: sizes[-1]}.values())} tokens and {max(room, 0)} are free."
+                )
+        return segments[:1] + segments[1 + dropped :]
+
+    def _ids(self, prompt: tuple[str, ...], index: int) -> list[int]:
+        """Ids of one segment; the very first begins with what the tokenizer puts at the beginning of a text."""
+        ids = self._encode(prompt[index])[0]
+        return self._tokens.start + ids if index == 0 else ids
+
+    def _open(self) -> Any:
+        if self._model is None:
+            raise ModelError(f"{self._info.name} has been closed.")
+        return self._model

@@ -1,0 +1,85 @@
+"""What this machine can carry: free memory (a container's limit too) and, by a short probe, how fast it would speak."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+CGROUP = Path("/sys/fs/cgroup")
+REACHED = 0.6
+"""Share of the probed memory bandwidth that decoding reaches: 8-10 tokens/s of a possible 13 for the standard model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """`gflops`: bf16 (or float32) matrix products, GFLOP/s; `gbytes`: memory read, GB/s; `width`: bytes a number."""
+
+    gflops: float
+    gbytes: float
+    width: int
+
+    def decode(self, parameters: int) -> float:
+        """Predicted tokens/s of one call: each token reads every weight once."""
+        return REACHED * self.gbytes * 1e9 / (parameters * self.width)
+
+    def prefill(self, parameters: int) -> float:
+        """Predicted tokens/s of reading a prompt: two operations a weight; a third of the probe's peak is reached."""
+        return self.gflops * 1e9 / (2 * parameters) / 3
+
+
+def free_memory() -> int:
+    """Bytes a new model may take: the system's available memory, or what a container's limit (v2 or v1) leaves."""
+    psutil: Any = import_module("psutil")  # it comes without types
+
+    free = int(psutil.virtual_memory().available)
+    for limit, used, stat, inactive in (
+        ("memory.max", "memory.current", "memory.stat", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
+    ):
+        try:
+            most = int((CGROUP / limit).read_text("ascii"))  # "max" is no number: no limit
+            taken = int((CGROUP / used).read_text("ascii"))
+            lines = (line.split() for line in (CGROUP / stat).read_text("ascii").splitlines())
+            cached = next((int(line[1]) for line in lines if line[0] == inactive), 0)  # given back when asked for
+            free = min(free, most - taken + cached)
+        except (OSError, ValueError, IndexError):
+            continue
+    return max(free, 0)
+
+
+def probe() -> Speed:
+    """Measure for about half a second, in pieces of a millisecond of which the best counts: a program that happens to
+    be busy meanwhile should not change the choice. Loads torch."""
+    from simulator.models.loading import cores, number_type, patient_threads
+
+    patient_threads()
+    import torch
+
+    torch.set_num_threads(cores())
+    kind = number_type("cpu")
+    with torch.inference_mode():
+        side = 768
+        a, b = torch.ones(side, side, dtype=kind), torch.ones(side, side, dtype=kind)
+        gflops = 2 * side**3 / _good([lambda: a @ b] * 60) / 1e9
+        # One row times slices of a matrix larger than most caches: what decoding does, and bound by memory alone.
+        slices, row = torch.ones(64, 1024, 2048, dtype=kind), torch.ones(1, 2048, dtype=kind)
+        linear = torch.nn.functional.linear
+        work = [partial(linear, row, matrix) for matrix in slices] * 4
+        gbytes = slices[0].numel() * slices.element_size() / _good(work) / 1e9
+    return Speed(gflops, gbytes, kind.itemsize)
+
+
+def _good(work: Sequence[Callable[[], object]]) -> float:
+    """Seconds of the fastest of `work`, each done once: the one that nothing disturbed."""
+    work[0]()
+    times = []
+    for one in work:
+        start = time.perf_counter()
+        one()
+        times.append(time.perf_counter() - start)
+    return min(times)

@@ -1,0 +1,117 @@
+"""Text that may be shown: stop strings cut anywhere, whole characters only; the draw of a token; the cache shelf."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.models.decoding import Detokenizer, StopFilter, draw, filtered
+from simulator.models.prefix_cache import CacheShelf, PrefixCache
+
+
+def expected(text: str, stops: list[str]) -> str:
+    """Letter by letter: up to where the stop string begins that is complete first."""
+    for end in range(len(text) + 1):
+        if ended := [len(s) for s in stops if s and text[:end].endswith(s)]:
+            return text[: end - max(ended)]
+    return text
+
+
+@given(st.text("ab\n", max_size=20), st.lists(st.text("ab\n", max_size=4), max_size=3), st.lists(st.integers(1, 3)))
+def test_a_stop_string_cut_anywhere_is_never_shown(text: str, stops: list[str], cuts: list[int]) -> None:
+    pieces, rest = [], text
+    for cut in cuts:
+        pieces.append(rest[:cut])
+        rest = rest[cut:]
+    assert "".join(filtered([*pieces, rest], stops)) == expected(text, stops)
+
+
+def test_the_beginning_of_a_stop_string_is_held_back_until_it_is_none() -> None:
+    gate = StopFilter(["Agent:"])
+    assert [gate.push("Well. Ag"), gate.push("ent"), gate.push("s!"), gate.push(" Agent"), gate.flush()] == [
+        "Well. ",
+        "",
+        "Agents!",
+        " ",
+        "Agent",
+    ]
+
+
+def test_nothing_is_asked_for_after_the_stop() -> None:
+    asked: list[str] = []
+
+    def pieces() -> object:
+        for piece in ("one", " two\n", "three"):
+            asked.append(piece)
+            yield piece
+
+    assert "".join(filtered(pieces(), ["\n"])) == "one two"  # type: ignore[arg-type]
+    assert asked == ["one", " two\n"]
+
+
+def test_half_a_character_is_never_shown() -> None:
+    raw = "é😡!".encode()
+    text = Detokenizer(lambda ids: bytes(ids).decode(errors="replace"), [ord(" ")])
+    assert [text.push(byte) for byte in raw] == ["", "é", "", "", "", "😡", "!"]
+
+
+def test_the_anchor_keeps_a_leading_space() -> None:
+    def decode(ids: list[int]) -> str:  # drops the space of the first word, as SentencePiece does
+        return "".join(f" w{n}" for n in ids)[1:]
+
+    assert Detokenizer(decode, [7]).push(8) == " w8"
+
+
+def test_drawing_is_seeded_and_keeps_to_the_nucleus() -> None:
+    torch = pytest.importorskip("torch")
+    logits = torch.tensor([2.0, 1.9, -1.0, -5.0])
+
+    def many(top_p: float, seed: int) -> list[int]:
+        generator = torch.Generator().manual_seed(seed)
+        return [draw(logits, 1.0, top_p, 1.0, [], generator) for _ in range(200)]
+
+    assert many(0.9, 1) == many(0.9, 1) != many(0.9, 2)
+    assert set(many(0.9, 1)) == {0, 1}
+    assert set(many(0.1, 1)) == {0}
+    assert 2 in many(1.0, 1)
+    assert draw(logits, 0.0, 1.0, 1.0, [], torch.Generator()) == 0
+    assert draw(logits, 0.0, 1.0, 1.5, [0, 0], torch.Generator()) == 1
+    wide = torch.zeros(3000)  # flat: the nucleus is wider than the first look
+    seen = {draw(wide, 1.0, 0.99, 1.0, [], torch.Generator().manual_seed(n)) for n in range(40)}
+    assert len(seen) > 30
+
+
+def filled(tokens: int, segments: list[str]) -> PrefixCache:
+    torch = pytest.importorskip("torch")
+    cache = PrefixCache()
+    for segment in segments:
+        block = torch.zeros(1, 1, tokens, 4)
+        cache.store.update(block, block, 0)
+        cache.add(segment, tokens, "scores")
+    return cache
+
+
+def test_a_cache_keeps_whole_segments_only() -> None:
+    torch = pytest.importorskip("torch")
+    cache = filled(3, ["a", "b", "c"])
+    cache.store.update(torch.ones(1, 1, 5, 4), torch.ones(1, 1, 5, 4), 0)
+    cache.keep(3)
+    assert cache.store.get_seq_length() == len(cache) == 9
+    assert cache.logits == "scores"
+    assert cache.matching(("a", "b", "x", "c")) == 2
+    cache.keep(2)
+    assert cache.store.get_seq_length() == 6
+    assert cache.logits is None
+
+
+def test_the_shelf_lets_go_of_the_longest_unused() -> None:
+    one = filled(10, ["a"]).nbytes()
+    shelf = CacheShelf(2 * one)
+    for key in "abc":
+        shelf.put(key, filled(10, ["a"]))
+    assert shelf.nbytes() == 2 * one
+    assert [len(shelf.take(key)) for key in "abc"] == [0, 10, 10]
+    assert len(shelf.take("b")) == 0, "a cache that is out is not on the shelf"
+    shelf.put("big", filled(1000, ["a"]))
+    assert shelf.nbytes() == 0
