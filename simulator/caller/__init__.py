@@ -1,0 +1,1 @@
+"""The caller: appraisal, state, intent, guard and voice. It never sees the rubric or the evaluator."""

@@ -1,0 +1,262 @@
+"""Finds the caller's words for a plan: the model speaks, the guard listens, a written line stands by.
+
+Words are released sentence by sentence as they are decoded, each only after the guard has heard everything up to its
+end. If the first sentence fails, the candidate is refused and another is drawn (another seed); if a later one fails,
+the reply simply ends before it. What the plan must get across (the complaint, a fact) and the model did not say is
+added in the scenario's own sentence. After `ATTEMPTS` refusals, and at once where a tiny model has to say what decides
+the call (`FEW_PARAMETERS`), the persona's own written line for that intent is used; each of these decisions is reported
+to the caller of `say`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from random import Random
+from typing import Protocol
+
+from simulator.caller.guard import Violation, alike, check
+from simulator.caller.state import CallerState
+from simulator.models.base import LanguageModel, Sampling
+from simulator.persona import Persona
+from simulator.plan import Plan
+from simulator.prompts import caller_segments, examples_for
+from simulator.scenario import Scenario
+from simulator.transcript import Speaker, Transcript
+from simulator.vocabulary import Intent, Register
+
+ATTEMPTS = 4
+"""Candidates drawn before a written line is used."""
+SENTENCES = 3
+"""Most sentences of one turn."""
+FEW_PARAMETERS = 500_000_000
+"""A model smaller than this loses the thread after its first sentence, and is stopped there; what decides the call
+(`DECISIVE`) it gets wrong so often that the persona's written line says it."""
+DECISIVE = frozenset({Intent.ACCEPT, Intent.THANK, Intent.HANG_UP, Intent.ASK_SUPERVISOR})
+CARRIED = 0.4
+"""Share of a fact's longer words that must be in a turn for the fact to count as said."""
+_SENTENCE_END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)[.!?…]+[\"'”’)]*(?=\s)")
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything the caller's next words may depend on. `plans` and `states` by index of the trainee turn."""
+
+    persona: Persona
+    scenario: Scenario
+    medium: Register
+    seed: int
+    transcript: Transcript
+    plans: Mapping[int, Plan]
+    states: Mapping[int, CallerState]
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """All words released so far."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A candidate, or the rest of one (`trimmed`), that the guard refused."""
+
+    attempt: int
+    text: str
+    violations: tuple[Violation, ...]
+    trimmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The finished turn. `written`: the words are the persona's written line, put in or recited by the model; `completed`: the scenario's own sentence was
+    added to the model's words."""
+
+    text: str
+    written: bool
+    attempts: int
+    seconds: float
+    completed: bool = False
+
+
+class Listener(Protocol):
+    """What the guard says to a text."""
+
+    def __call__(self, text: str) -> tuple[Violation, ...]: ...
+
+
+class Voice:
+    """Speaks for callers with one language model. Holds no call: all state comes with the situation."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+        self.name = model.info.name
+        self._tiny = 0 < model.info.parameters < FEW_PARAMETERS
+        self._sentences = 1 if self._tiny else SENTENCES
+
+    def say(self, situation: Situation) -> Iterator[Saying | Refused | Line]:
+        """Zero or more `Saying` and `Refused`, then one `Line`. Raises ModelError if the model fails."""
+        began = time.perf_counter()
+        turn = situation.transcript.turns[-1].index
+        plan = situation.plans[turn]
+        segments = caller_segments(
+            situation.persona, situation.scenario, situation.medium, situation.transcript, situation.plans
+        )
+        listen = _listener(situation, plan)
+        longest = situation.persona.voice.words[1]
+        attempts = 0 if self._tiny and plan.intent in DECISIVE else ATTEMPTS
+        for attempt in range(attempts):
+            sampling = Sampling(
+                temperature=0.8 + 0.1 * attempt,
+                top_p=0.9,
+                repetition_penalty=1.1,
+                max_tokens=int(1.5 * longest) + 12,
+                seed=Random(f"{situation.seed}:{turn}:{attempt}").getrandbits(31),
+                stop=("\n", '"'),
+            )
+            released = ""
+            for part in self._candidate(segments, sampling, listen, situation.key, attempt, longest):
+                if isinstance(part, Saying):
+                    released = part.text
+                yield part
+            if released:
+                recited = any(alike(released, line) for line in examples_for(situation.persona))
+                missing = unsaid(situation, plan, released)
+                if missing:
+                    released = f"{released} {missing}"
+                    yield Saying(released)
+                seconds = time.perf_counter() - began
+                yield Line(released, recited, attempt + 1, seconds, completed=bool(missing))
+                return
+        text = written_line(situation, plan)
+        yield Saying(text)
+        yield Line(text, written=True, attempts=attempts, seconds=time.perf_counter() - began)
+
+    def _candidate(
+        self, segments: tuple[str, ...], sampling: Sampling, listen: Listener, key: str, attempt: int, longest: int
+    ) -> Iterator[Saying | Refused]:
+        """One candidate, sentence by sentence; stops at the first sentence that is refused."""
+        heard, released = "", ""
+        with closing(self._model.stream(segments, sampling, cache_key=key or None)) as pieces:  # type: ignore[type-var]
+            for piece in _and_the_end(pieces):
+                heard += piece or ""
+                end = _last_end(heard) if piece is not None else _whole_end(heard)
+                if end <= len(released):
+                    continue
+                text = tidy(heard[:end])
+                if violations := listen(text):
+                    yield Refused(attempt, text, violations, trimmed=bool(released))
+                    return
+                if text:
+                    released = heard[:end]
+                    yield Saying(text)
+                if len(_SENTENCE_END.findall(released + " ")) >= self._sentences or len(text.split()) >= longest:
+                    return
+        if not released:
+            yield Refused(attempt, tidy(heard), listen(tidy(heard)) or listen(""))
+
+
+def _and_the_end(pieces: Iterator[str]) -> Iterator[str | None]:
+    """The pieces, then None."""
+    yield from pieces
+    yield None
+
+
+def tidy(text: str) -> str:
+    """Quotes around the whole, blanks and stage directions in round brackets are no words."""
+    bare = re.sub(r"\([^)]*\)", " ", text)
+    bare = " ".join(bare.split()).strip()
+    if len(bare) > 1 and bare[0] in '"“' and bare.count('"') + bare.count("“") + bare.count("”") <= 2:
+        bare = bare.strip('"“”').strip()
+    return bare
+
+
+def sentences(text: str) -> tuple[str, ...]:
+    """The sentences of a text."""
+    return tuple(part.strip() for part in re.split(r"(?<=[.!?;])\s+", text) if part.strip())
+
+
+def unsaid(situation: Situation, plan: Plan, text: str) -> str:
+    """What the plan had to get across and `text` does not carry, in the scenario's own words; '' if all is there."""
+    scenario = situation.scenario
+    due = [scenario.opening] if plan.intent is Intent.OPEN else [scenario.fact(f).say for f in plan.facts]
+    said = set(_long_words(text))
+    missing = []
+    for sentence in due:
+        words = set(_long_words(sentence))
+        if len(words & said) < CARRIED * len(words):
+            missing.append(sentence)
+    return " ".join(missing)
+
+
+def _long_words(text: str) -> list[str]:
+    """Words of four letters and more, cut to five so that endings do not matter; figures whole."""
+    return [w[:5] for w in re.findall(r"[a-z]{4,}|\d+", text.lower())]
+
+
+def written_line(situation: Situation, plan: Plan) -> str:
+    """The persona's own words for this plan: not yet used in this call as far as there are any left."""
+    persona, scenario = situation.persona, situation.scenario
+    said = " ".join(t.text for t in situation.transcript.by(Speaker.CALLER))
+    rng = Random(f"{situation.seed}:{len(situation.transcript)}:written")
+    lines: tuple[str, ...]
+    if plan.intent is Intent.OPEN:
+        lines = persona.opens
+    elif plan.ending is not None and plan.ending in persona.leaves:
+        lines = persona.leaves[plan.ending]
+    else:
+        lines = persona.lines[plan.intent]
+    fresh = [line for line in lines if line not in said]
+    line = rng.choice(fresh or list(lines))
+    if plan.intent is Intent.OPEN:
+        return f"{line} {scenario.opening}"
+    facts = " ".join(scenario.fact(f).say for f in plan.facts)
+    return f"{line} {facts}".strip()
+
+
+def _listener(situation: Situation, plan: Plan) -> Listener:
+    """The guard, knowing what this caller may know now."""
+    persona, scenario = situation.persona, situation.scenario
+    state = situation.states[max(situation.states)]
+    told = {*state.disclosed, *plan.facts}
+    known = [
+        scenario.opening,
+        scenario.wants,
+        scenario.issue,
+        *(f"{f.text} {f.say}" for f in scenario.facts),
+        *(f"{f.text} {f.say}" for f in scenario.hidden if f.id in told),
+        *(t.text for t in situation.transcript),
+        *(p.quote for p in state.ledger),
+        persona.who,
+    ]
+    own = [t.text for t in situation.transcript.by(Speaker.CALLER)]
+    heard = situation.transcript.turns[-1].text
+    secrets = sentences(f"{persona.summary} {persona.voice.manner}")
+    most = max(30, 2 * persona.voice.words[1])
+
+    def listen(text: str) -> tuple[Violation, ...]:
+        return check(text, known=known, own_lines=own, heard=heard, secrets=secrets, max_words=most)
+
+    return listen
+
+
+def _last_end(text: str) -> int:
+    """Where the last finished sentence of `text` ends (0: none yet). A sentence is finished once a blank follows it."""
+    ends = [m.end() for m in _SENTENCE_END.finditer(text)]
+    return ends[-1] if ends else 0
+
+
+def _whole_end(text: str) -> int:
+    """Where a finished candidate ends: at its end if that is a sentence's end, else at its last sentence, if it has one."""
+    whole = text.rstrip()
+    if not whole or whole[-1] in ".!?…\"”'":
+        return len(whole)
+    return _last_end(whole) or len(whole)  # a mark inside a word ends nothing: £103.50 stays whole
+
+
+__all__ = ["ATTEMPTS", "Line", "Refused", "Saying", "Situation", "Voice", "sentences", "tidy", "unsaid", "written_line"]

@@ -1,0 +1,142 @@
+"""Builds what a language model reads, and nothing else: pure functions from data to prompt segments.
+
+This is the one place where a speaker becomes a label in a text or a chat role. A trainee's words are data: they are
+put on one line and lose whatever could pass for a control token or a new speaker (`as_data`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from simulator.persona import Persona
+from simulator.plan import Plan
+from simulator.scenario import Brief, Scenario
+from simulator.transcript import Speaker, Transcript, Turn
+from simulator.vocabulary import Intent, Register
+
+LONGEST = 900
+"""Characters of one turn that a model is shown (the whole turn is kept in the record)."""
+
+_DOES: dict[Intent, str] = {
+    Intent.OPEN: "says what is wrong",
+    Intent.VENT: "lets the anger out",
+    Intent.REPEAT: "says the complaint again",
+    Intent.DEMAND: "demands something be done",
+    Intent.DOUBT: "does not believe it",
+    Intent.TEST: "tests whether the agent can be trusted",
+    Intent.QUESTION: "asks about what was just said",
+    Intent.WANDER: "wanders off to something personal",
+    Intent.WAVER: "cannot decide",
+    Intent.CORRECT: "corrects the agent",
+    Intent.DISCLOSE: "tells the agent something",
+    Intent.BARGAIN: "wants more than was offered",
+    Intent.ASK_SUPERVISOR: "asks for the manager",
+    Intent.INSULT: "insults the agent",
+    Intent.THREATEN: "threatens to leave or complain",
+    Intent.REFUSE: "turns the offer down",
+    Intent.SOFTEN: "calms down a little",
+    Intent.ACCEPT: "accepts the offer",
+    Intent.THANK: "says thanks, a little gruffly",
+    Intent.HANG_UP: "gives up and hangs up",
+}
+"""What each intent looks like from outside, as a stage direction."""
+
+_TELLING = (Intent.VENT, Intent.DOUBT, Intent.DEMAND, Intent.QUESTION, Intent.CORRECT, Intent.SOFTEN)
+"""Intents whose written lines show a voice best."""
+
+_BRACKET = r"(?:\((?:[^()]|\([^()]{0,200}\)){0,200}\))"
+"""A stage direction, also with brackets inside."""
+AGENT = "Agent"
+"""How the trainee is labelled in a transcript that a model reads."""
+CALLER = "Caller"
+
+
+def as_data(text: str, limit: int = LONGEST) -> str:
+    """`text` as one harmless line: folded, no invisible characters, no control tokens, no speaker labels, cut at `limit`."""
+    folded = unicodedata.normalize("NFKC", text)
+    visible = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in folded)
+    quiet = re.sub(r"<\s*\||\|\s*>|</?s>|\[/?INST\]|```|^#+", " ", visible)
+    quiet = re.sub(r"[\"“”„«»]", "'", quiet)
+    quiet = re.sub(
+        rf"(?<![^\W\d_])({AGENT}|{CALLER}|system|user|assistant)\s*{_BRACKET}?\s*:", r"\1,", quiet, flags=re.I
+    )
+    line = " ".join(quiet.split())
+    return line if len(line) <= limit else line[:limit].rsplit(" ", 1)[0] + " …"
+
+
+def caller_segments(
+    persona: Persona,
+    scenario: Scenario,
+    register: Register,
+    transcript: Transcript,
+    plans: Mapping[int, Plan],
+) -> tuple[str, ...]:
+    """The call as a play with stage directions, ending where the caller's next line begins.
+
+    `plans` maps the index of a trainee turn to the caller's plan for answering it. Facts that are hidden reach the text
+    only through a plan that discloses them. Segments only grow at the end from turn to turn.
+    """
+    segments = [_preface(persona, scenario, register)]
+    text = ""
+    for turn in transcript:
+        if turn.speaker is Speaker.TRAINEE:
+            direction = _direction(persona, scenario, plans[turn.index])
+            segments.append(f'{text}{AGENT}: "{as_data(turn.text)}"\n{CALLER} ({direction}): "')
+            text = ""
+        else:
+            text = f'{as_data(turn.text)}"\n'
+    return tuple(segments)
+
+
+def examples_for(persona: Persona) -> tuple[str, ...]:
+    """The written lines shown to a model as samples of the voice: one for each of the most telling intents."""
+    return tuple(persona.lines[intent][-1] for intent in _TELLING)
+
+
+def evaluator_segments(turn: Turn, transcript: Transcript, brief: Brief) -> tuple[str, ...]:
+    """Scenario, the call so far turn by turn, and last the graded trainee turn alone."""
+    facts = "; ".join(f.rstrip(".") for f in brief.facts)
+    policy = "; ".join(p.rstrip(".") for p in brief.policy)
+    head = f"Call to {brief.business}. {brief.issue.rstrip('.')}.\nFacts: {facts}.\nPolicy: {policy}.\n\n"
+    return (head, *(_plain(t) for t in transcript), _plain(turn))
+
+
+def label_of(speaker: Speaker) -> str:
+    """The name of a speaker in a transcript that a model reads."""
+    return AGENT if speaker is Speaker.TRAINEE else CALLER
+
+
+def _plain(turn: Turn) -> str:
+    return f"{label_of(turn.speaker)}: {as_data(turn.text)}\n"
+
+
+def _preface(persona: Persona, scenario: Scenario, register: Register) -> str:
+    """Who is on the line, what happened, and how they talk: by example."""
+    talk = "phone call" if register is Register.PHONE else "chat"
+    facts = "\n".join(f"- {fact.say}" for fact in scenario.facts)
+    samples = "\n".join(f'- "{line}"' for line in examples_for(persona))
+    return (
+        f"A {talk} to {scenario.business}. {persona.name} is a customer with a complaint. {persona.summary}\n"
+        f"What happened, in {persona.name}'s words:\n- {scenario.opening}\n{facts}\n- {scenario.wants}\n\n"
+        f"How {persona.name} talks:\n{samples}\n\n"
+        f"The {talk}:\n"
+    )
+
+
+def _direction(persona: Persona, scenario: Scenario, plan: Plan) -> str:
+    facts = " ".join(scenario.fact(f).say for f in plan.facts)
+    what = f"{persona.voice.cue}; {_DOES[plan.intent]}"
+    if plan.intent is Intent.OPEN:
+        return f"{what}: {scenario.opening}"
+    return f"{what}: {facts}" if facts else what
+
+
+def as_messages(segments: Sequence[str]) -> list[dict[str, str]]:
+    """The same play for a chat server: preface as system message, the rest with the request for one line."""
+    ask = f"Write {CALLER}'s next line of this transcript, only the spoken words, then stop."
+    return [
+        {"role": "system", "content": segments[0].strip()},
+        {"role": "user", "content": f"{ask}\n\n{''.join(segments[1:]).strip()}"},
+    ]
