@@ -1,0 +1,75 @@
+"""Scripted trainees: four ways of handling each scenario, written by hand, played as a policy against any persona."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import lru_cache
+from importlib.resources import files
+from typing import Annotated
+
+from pydantic import Field
+
+from simulator.persona import Line, Name
+from simulator.vocabulary import Intent
+from simulator.yamlfile import Strict, read_folder
+
+Words = Annotated[str, Field(min_length=1, max_length=700)]
+
+
+class Policy(StrEnum):
+    """Ways of handling a call."""
+
+    EXCELLENT = "excellent"
+    COLD = "cold"
+    """Competent, no acknowledgement at all."""
+    HOLLOW = "hollow"
+    """Stock sympathy, again and again, and no movement."""
+    HOSTILE = "hostile"
+
+
+class Script(Strict):
+    """One policy in one scenario. `on` holds replies to what a caller may do; they are used before the next step."""
+
+    greeting: Words
+    steps: tuple[Words, ...] = Field(min_length=4)
+    on: dict[Intent, tuple[Words, ...]] = {}
+    close: Words
+
+
+class ScenarioScripts(Strict):
+    """The four scripts of one scenario (`id` is the scenario's)."""
+
+    id: Name
+    scripts: dict[Policy, Script]
+    never: tuple[Line, ...] = ()
+
+
+class ScriptedTrainee:
+    """Plays a `Script`: the greeting, then replies to what the caller did, else the next step; steps start over at their
+    end. Deterministic."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._step = 0
+        self._used: dict[Intent, int] = {}
+
+    def say(self, heard: Intent | None, *, settled: bool) -> str:
+        """The next trainee turn, after the caller's last intent (None: nobody has spoken). `settled`: they accepted."""
+        if heard is None:
+            return self._script.greeting
+        if settled:
+            return self._script.close
+        replies = self._script.on.get(heard, ())
+        used = self._used.get(heard, 0)
+        if used < len(replies):
+            self._used[heard] = used + 1
+            return replies[used]
+        text = self._script.steps[self._step % len(self._script.steps)]
+        self._step += 1
+        return text
+
+
+@lru_cache(maxsize=1)
+def scripts() -> dict[str, ScenarioScripts]:
+    """The shipped scripts by scenario id. Raises DataError."""
+    return read_folder(ScenarioScripts, files("eval") / "trainees_data")
