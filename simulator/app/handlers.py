@@ -1,0 +1,268 @@
+"""What every event of the page does. Each handler takes who the browser is from its own storage, never from elsewhere,
+and asks for calls as that owner: another browser's call is as unknown as one that never was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+from simulator.app.after import After
+from simulator.app.call_view import notes, stage
+from simulator.app.history_view import history
+from simulator.app.identity import Browser, known, newcomer, recognised
+from simulator.app.markup import esc, icon
+from simulator.app.play import finishing, handover_draft, opened, playing, shown
+from simulator.app.setup_view import form, preview
+from simulator.app.views import View, banner, guarded, signal
+from simulator.errors import CallError, FormatError, SimulatorError, UnknownNameError
+from simulator.persona import Persona, personas
+from simulator.rehearsal import Choices, Rehearsal, Rehearsals
+from simulator.scenario import Scenario, scenarios
+from simulator.session import clean
+from simulator.vocabulary import Difficulty, Register
+
+PAGE = 20
+"""Calls on one page of the history."""
+_FIRST = ("furious_repeated_failure", "telecom_double_billing")
+"""What is chosen when the page opens, if it is there."""
+Data = Mapping[str, Any]
+
+
+class Handlers:
+    """The page's events as generators of views. One for a process; keeps nothing between two events."""
+
+    def __init__(self, rehearsals: Rehearsals) -> None:
+        self.rehearsals = rehearsals
+        own = rehearsals.own_data
+        found = personas(own / "personas" if own else None)
+        self.personas = dict(sorted(found.items(), key=lambda item: bool(item[1].content_note.strip())))
+        self.scenarios = scenarios(own / "scenarios" if own else None)
+        self.after = After(rehearsals)
+        self._acts: dict[str, Callable[[Browser, Data], Iterator[View]]] = {
+            "pick": self._pick, "start": self._start, "new": self._new, "history": self._history, "page": self._history,
+            "open": self._open, "go-on": self._go_on, "delete": self._delete, "hold": self._hold, "unhold": self._hold,
+            "transfer": self._transfer, "end": self._end, "debrief": self._debrief, "resume": self._resume,
+            "branch": self._branch, "same-again": self._same_again, "note": self._note, "note-check": self._note_check,
+            "download": self._download,
+        }  # fmt: skip
+
+    def load(self, kept: Any) -> Iterator[View]:
+        """The page was opened or reloaded: go on where this browser was."""
+        yield from guarded(self._load(kept))
+
+    def send(self, kept: Any, text: Any, turns: Any = None) -> Iterator[View]:
+        """The trainee says `text` in the call the browser is in, of which the page shows so many turns."""
+        yield from guarded(self._send(kept, text, turns))
+
+    def act(self, kept: Any, data: Any, typed: Any = "") -> Iterator[View]:
+        """A button or choice: `data["do"]` names it, the rest is what it is about. `typed`: the text box."""
+        yield from guarded(self._act(kept, data, typed))
+
+    def _load(self, kept: Any) -> Iterator[View]:
+        browser = known(kept)
+        fresh = browser is None
+        browser = browser or newcomer()
+        yield {"me": browser.kept, "setup": self.form(), "preview": self._preview({})}
+        found = None if fresh else self._current(browser, deliberate=isinstance(kept, dict) and kept.get("call") == "")
+        if found is None:
+            yield self._before(browser)
+        elif found.call.ended:
+            yield from self.after.show(browser, found)
+        else:
+            yield opened(browser, found)
+            yield from finishing(self.rehearsals, found)
+
+    def _current(self, browser: Browser, *, deliberate: bool) -> Rehearsal | None:
+        """The call the browser was in; else its newest unfinished one, unless it has left that one on purpose."""
+        if browser.call_id:
+            try:
+                return self.rehearsals.take_up(browser.call_id, owner=browser.owner)
+            except SimulatorError:
+                pass
+        open_call = None if deliberate else self._unfinished(browser)
+        try:
+            return self.rehearsals.take_up(open_call, owner=browser.owner) if open_call else None
+        except SimulatorError:  # it cannot be read: "Go on" will say why; other calls can still be taken
+            return None
+
+    def _unfinished(self, browser: Browser) -> str | None:
+        rows = self.rehearsals.store.calls(browser.owner, limit=PAGE)
+        return next((r.id for r in rows if r.ending is None), None)
+
+    def form(self) -> str:
+        """The form of the first screen."""
+        persona, scenario = self._first()
+        return form(self.personas, self.scenarios, persona, scenario)
+
+    def _first(self) -> tuple[str, str]:
+        persona = _FIRST[0] if _FIRST[0] in self.personas else next(iter(self.personas))
+        scenario = _FIRST[1] if _FIRST[1] in self.scenarios else next(iter(self.scenarios))
+        return persona, scenario
+
+    def _before(self, browser: Browser) -> View:
+        rows = self.rehearsals.store.calls(browser.owner, limit=PAGE)
+        row = next((r for r in rows if r.ending is None), None)
+        resume = (
+            f'<div class="resume"><span>Your call with <b>{esc(row.caller_name)}</b> is not finished.</span>'
+            f'<button type="button" class="btn small" data-act="go-on" data-call="{esc(row.id)}" id="resume-call">'
+            f"{icon('play')} Go on</button></div>"
+            if row is not None
+            else ""
+        )
+        return {"me": browser.at("").kept, "resume": resume, "signal": signal(screen="before"), "banner": banner()}
+
+    def _send(self, kept: Any, text: Any, turns: Any) -> Iterator[View]:
+        browser = recognised(kept)
+        if not isinstance(text, str):
+            raise FormatError("what you say has to be text")
+        rehearsal = self._call(browser, {})
+        if turns and str(turns) != str(len(rehearsal.call.transcript)):
+            yield shown(rehearsal)
+            raise CallError("this call has gone on in another window: look at it first")
+        yield from playing(self.rehearsals, rehearsal, rehearsal.submit(text))
+
+    def _act(self, kept: Any, data: Any, typed: Any) -> Iterator[View]:
+        browser = recognised(kept)
+        if not isinstance(data, dict) or str(data.get("do")) not in self._acts:
+            raise FormatError("the page asked for something unknown: reload it")
+        yield from self._acts[str(data["do"])](browser, {**data, "typed": typed if isinstance(typed, str) else ""})
+
+    def _call(self, browser: Browser, data: Data) -> Rehearsal:
+        """The call that an event is about: named by the page, else the one the browser is in. Only ever the owner's."""
+        call_id = str(data.get("call") or browser.call_id)
+        if not call_id:
+            raise CallError("there is no call going on: choose one first")
+        return self.rehearsals.take_up(call_id, owner=browser.owner)
+
+    def _choices(self, data: Data) -> Choices:
+        first = self._first()
+        persona = _named("persona", self.personas, data.get("persona") or first[0])
+        scenario = _named("scenario", self.scenarios, data.get("scenario") or first[1])
+        seed = str(data.get("seed") or "").strip()
+        if seed and not (seed.isascii() and seed.isdigit() and len(seed) <= 9):
+            raise FormatError("the seed must be a whole number of at most nine digits, or empty")
+        try:
+            difficulty = Difficulty(data.get("difficulty") or Difficulty.EASY)
+            medium = Register(data.get("register") or Register.PHONE)
+        except ValueError as error:
+            raise FormatError("choose a difficulty, and phone or chat") from error
+        return Choices(persona, scenario, difficulty, medium, data.get("mode") != "exam", int(seed) if seed else None)
+
+    def _preview(self, data: Data) -> str:
+        chosen = self._choices({**data, "seed": ""})
+        return preview(chosen.persona, chosen.scenario, chosen.difficulty, exam=not chosen.hints)
+
+    def _pick(self, _browser: Browser, data: Data) -> Iterator[View]:
+        yield {"preview": self._preview(data)}
+
+    def _start(self, browser: Browser, data: Data) -> Iterator[View]:
+        chosen = self._choices(data)
+        if chosen.persona.content_note.strip() and data.get("accepted") is not True:
+            raise CallError("read the content note and tick it before you take this call")
+        yield opened(browser, self.rehearsals.start(chosen, owner=browser.owner))
+
+    def _same_again(self, browser: Browser, data: Data) -> Iterator[View]:
+        start = self._call(browser, data).call.start
+        chosen = Choices(start.persona, start.scenario, start.difficulty, start.medium, start.hints)
+        yield opened(browser, self.rehearsals.start(chosen, owner=browser.owner))
+
+    def _new(self, browser: Browser, _data: Data) -> Iterator[View]:
+        yield self._before(browser)
+
+    def _history(self, browser: Browser, data: Data) -> Iterator[View]:
+        page = data.get("page", 0)
+        page = int(page) if str(page).isdigit() else 0
+        yield {**self._past(browser, page), "signal": signal(screen="history"), "banner": banner()}
+
+    def _past(self, browser: Browser, page: int) -> View:
+        store = self.rehearsals.store
+        rows = store.calls(browser.owner, limit=PAGE, offset=page * PAGE)
+        return {"history": history(rows, store.count(browser.owner), page, PAGE)}
+
+    def _delete(self, browser: Browser, data: Data) -> Iterator[View]:
+        call_id = str(data.get("call") or "")
+        self.rehearsals.store.delete(call_id, browser.owner)
+        self.rehearsals.put_away(call_id)
+        self.after.forget(call_id)
+        view = self._past(browser, 0)
+        if call_id == browser.call_id:
+            view["me"] = browser.at("").kept
+        yield {**view, "banner": banner(), "signal": signal(focus="history-title", announce="The call is deleted.")}
+
+    def _go_on(self, browser: Browser, data: Data) -> Iterator[View]:
+        rehearsal = self._call(browser, data)
+        if rehearsal.call.ended:
+            yield from self.after.show(browser, rehearsal)
+            return
+        yield opened(browser, rehearsal)
+        yield from finishing(self.rehearsals, rehearsal)
+
+    def _resume(self, browser: Browser, data: Data) -> Iterator[View]:
+        """The call that the page shows has stood still for long, or failed: go on, if nobody is playing it."""
+        rehearsal = self._call(browser, data)
+        yield {**shown(rehearsal), "banner": banner()}
+        yield from finishing(self.rehearsals, rehearsal, patience=0)
+
+    def _open(self, browser: Browser, data: Data) -> Iterator[View]:
+        yield from self.after.show(browser, self._call(browser, data))
+
+    def _debrief(self, browser: Browser, data: Data) -> Iterator[View]:
+        rehearsal = self._call(browser, data)
+        _keep_note(rehearsal, data)
+        yield from self.after.show(browser, rehearsal)
+
+    def _hold(self, browser: Browser, data: Data) -> Iterator[View]:
+        rehearsal = self._call(browser, data)
+        for _ in rehearsal.pause(data["do"] == "hold"):
+            pass
+        view: View = {"stage": stage(rehearsal.id, rehearsal.call), "banner": banner()}
+        yield {**view, "signal": signal(focus="hold" if data["do"] == "hold" else "say")}
+
+    def _transfer(self, browser: Browser, data: Data) -> Iterator[View]:
+        scenario = self._call(browser, data).call.start.scenario
+        yield {"say": handover_draft(scenario, data["typed"]), "signal": signal(focus="say")}
+
+    def _end(self, browser: Browser, data: Data) -> Iterator[View]:
+        rehearsal = self._call(browser, data)
+        _keep_note(rehearsal, data)
+        for _ in rehearsal.end():
+            pass
+        yield shown(rehearsal)
+        yield from self.after.show(browser, rehearsal)
+
+    def _branch(self, browser: Browser, data: Data) -> Iterator[View]:
+        turn = str(data.get("turn", ""))
+        if not turn.isdigit():
+            raise FormatError("the page did not say which turn to try again: reload it")
+        old = self._call(browser, data)
+        yield opened(browser, self.rehearsals.branch(old.id, int(turn), owner=browser.owner))
+
+    def _note(self, browser: Browser, data: Data) -> Iterator[View]:
+        rehearsal = self._call(browser, data)
+        _keep_note(rehearsal, data)
+        yield {"notes": notes(rehearsal.id, rehearsal.call, "Saved")}
+
+    def _note_check(self, browser: Browser, data: Data) -> Iterator[View]:
+        rehearsal = self._call(browser, data)
+        _keep_note(rehearsal, data)
+        yield from self.after.show(browser, rehearsal, focus="check-note")
+
+    def _download(self, browser: Browser, data: Data) -> Iterator[View]:
+        yield self.after.download(self._call(browser, data), str(data.get("what")))
+
+
+def _keep_note(rehearsal: Rehearsal, data: Data) -> None:
+    """Store the note the page sent along, if it says something new."""
+    text = data.get("text")
+    if isinstance(text, str) and clean(text) != rehearsal.call.note:
+        rehearsal.write_note(text)
+
+
+T = TypeVar("T", Persona, Scenario)
+
+
+def _named(kind: str, known_ones: Mapping[str, T], name: Any) -> T:
+    found = known_ones.get(str(name))
+    if found is None:
+        raise UnknownNameError(kind, str(name), known_ones)
+    return found

@@ -1,0 +1,116 @@
+"""The page: one Gradio Blocks whose parts are drawn by the views and driven by the handlers. No logic of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.resources import files
+from typing import Any
+
+import gradio as gr
+
+from simulator.app.handlers import Handlers
+from simulator.app.identity import STORAGE_KEY
+from simulator.app.topbar import topbar
+from simulator.app.views import PARTS, View
+from simulator.rehearsal import Rehearsals
+
+TITLE = "Difficult-customer simulator"
+AT_ONCE = 64
+"""Events handled at the same time, all browsers together (Gradio's default is one)."""
+_REGION = "const go = () => window.DCS ? DCS.region(element, trigger, props, watch, 'act') : setTimeout(go, 20); go();"
+"""Runs where a region is mounted: hands it to the page's script, which draws it and reports its `act` events."""
+_SENT = "(me, text, stage) => [me, text, DCS.turns()]"
+"""What a message is sent with: instead of the stage's HTML, the number of turns it shows."""
+
+
+def static(name: str) -> str:
+    """The text of a file in `static/`."""
+    return (files("simulator.app") / "static" / name).read_text(encoding="utf-8")
+
+
+def head() -> str:
+    """What goes into the page's head: our style and our script, both inline, so that nothing is fetched."""
+    return f"<style>{static('app.css')}</style><script>{static('app.js')}</script>"
+
+
+def theme() -> gr.themes.Base:
+    """Gradio's own parts in our colours and in the machine's fonts (names only: no font is fetched)."""
+    return gr.themes.Base(
+        font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"], radius_size=gr.themes.sizes.radius_md
+    )
+
+
+def build(rehearsals: Rehearsals, *, secret: str) -> gr.Blocks:
+    """The page for these rehearsals. `secret`: with which browsers keep who they are (`identity.storage_secret`)."""
+    handlers = Handlers(rehearsals)
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
+        me = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=secret)
+        with gr.Column(elem_id="app"):
+            bar = _region("bar", topbar(TITLE))
+            banner = _region("banner")
+            signal = _region("signal")
+            with gr.Column(elem_id="screen-before"):
+                resume = _region("resume")
+                with gr.Column(elem_id="before-cols"):
+                    setup = _region("setup")
+                    preview = _region("preview")
+            with gr.Column(elem_id="screen-during"):
+                desk = _region("desk")
+                with gr.Column(elem_id="talk"):
+                    stage = _region("stage")
+                    with gr.Row(elem_id="composer"):
+                        say = gr.Textbox(
+                            label="What you say",
+                            placeholder="What do you say?",
+                            lines=1,
+                            max_lines=7,
+                            elem_id="say",
+                            container=False,
+                            html_attributes=gr.InputHTMLAttributes(autocapitalize="sentences", spellcheck=True),
+                        )
+                        send = gr.Button("Send", elem_id="send", variant="primary")
+                with gr.Column(elem_id="aside"):
+                    mood = _region("mood")
+                    notes = _region("notepad")
+            with gr.Column(elem_id="screen-after"):
+                debrief = _region("debrief")
+            with gr.Column(elem_id="screen-history"):
+                history = _region("history")
+        parts: dict[str, Any] = {
+            "me": me, "signal": signal, "banner": banner, "resume": resume, "setup": setup, "preview": preview,
+            "stage": stage, "desk": desk, "mood": mood, "notes": notes, "say": say, "debrief": debrief,
+            "history": history,
+        }  # fmt: skip
+        outputs = [parts[name] for name in PARTS]
+        how: dict[str, Any] = {
+            "outputs": outputs,
+            "concurrency_id": "calls",
+            "concurrency_limit": AT_ONCE,
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
+
+        def placed(views: Iterator[View]) -> Iterator[dict[Any, Any]]:
+            for view in views:
+                yield {parts[name]: content for name, content in view.items()}
+
+        def on_load(kept: Any) -> Iterator[dict[Any, Any]]:
+            yield from placed(handlers.load(kept))
+
+        def on_send(kept: Any, text: Any, turns: Any) -> Iterator[dict[Any, Any]]:
+            yield from placed(handlers.send(kept, text, turns))
+
+        def on_act(kept: Any, typed: Any, event: gr.EventData) -> Iterator[dict[Any, Any]]:
+            yield from placed(handlers.act(kept, event._data, typed))
+
+        page.load(on_load, inputs=[me], **how)
+        sent = {"inputs": [me, say, stage], "js": _SENT, "trigger_mode": "multiple"}
+        gr.on([say.submit, send.click], on_send, **sent, **how)
+        for region in (bar, resume, setup, preview, stage, notes, debrief, history):
+            region.act(on_act, inputs=[me, say], trigger_mode="multiple", **how)
+    return page
+
+
+def _region(name: str, value: str = "") -> gr.HTML:
+    """A part of the page that is drawn by our script from the HTML it is given, keeping what is open or typed."""
+    return gr.HTML(value, html_template="", js_on_load=_REGION, elem_id=name, apply_default_css=False, padding=False)

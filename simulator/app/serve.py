@@ -1,0 +1,62 @@
+"""Starts the page's server: on this machine, for this machine, telling nobody."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from simulator.app.identity import storage_secret
+from simulator.app.page import AT_ONCE, build, head, theme
+from simulator.rehearsal import Rehearsals
+from simulator.settings import settings
+
+
+def serve(
+    rehearsals: Rehearsals,
+    host: str | None = None,
+    port: int | None = None,
+    *,
+    data_dir: Path | None = None,
+    block: bool = True,
+    quiet: bool = False,
+) -> tuple[gr.Blocks, str]:
+    """Serve the page until interrupted (`block`), or in the background. Returns it and its address.
+
+    Raises StoreError if the browser key cannot be kept in `data_dir`, OSError if the port is taken.
+    """
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    page = build(rehearsals, secret=storage_secret(data_dir or settings().data_dir))
+    _, address, _ = page.queue(default_concurrency_limit=AT_ONCE, api_open=False).launch(
+        server_name=host or settings().host,
+        server_port=settings().port if port is None else port,
+        prevent_thread_lock=True,
+        quiet=True,
+        **launch_options(),
+    )
+    if not quiet:
+        print(f"The simulator is at {address} (Ctrl+C stops it)", flush=True)
+    if block:
+        page.block_thread()
+    return page, address
+
+
+def launch_options() -> dict[str, Any]:
+    """Everything that Gradio would otherwise show, record, fetch or tell."""
+    return {
+        "share": False,
+        "inbrowser": False,
+        "show_error": False,
+        "run_history": False,
+        "enable_monitoring": False,
+        "footer_links": [],
+        "ssr_mode": False,
+        "pwa": False,
+        "mcp_server": False,
+        "max_threads": 2 * AT_ONCE,
+        "theme": theme(),
+        "head": head(),
+    }

@@ -1,0 +1,28 @@
+"""The bar at the top of every screen."""
+
+from __future__ import annotations
+
+from simulator.app.markup import esc, icon
+
+
+def topbar(title: str) -> str:
+    """Name, the ways to go, light or dark; and where finished caller turns are announced to screen readers."""
+    return (
+        '<header class="topbar" role="banner"><a class="skip" href="#app" data-skip>Skip to the content</a>'
+        f'<p class="brand">{_LOGO}<span>{esc(title)}</span></p>'
+        '<nav aria-label="Main"><button type="button" class="btn ghost" id="nav-new" data-act="new">New call</button>'
+        '<button type="button" class="btn ghost" id="nav-history" data-act="history">Your calls</button>'
+        '<button type="button" class="btn ghost icon-only" id="nav-theme" data-theme aria-label="Light or dark">'
+        f"{icon('sun')}"
+        "</button></nav></header>"
+        '<p class="sr" id="announce" aria-live="polite"></p>'
+    )
+
+
+_LOGO = (
+    '<svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true" focusable="false"><rect width="26" '
+    'height="26" rx="8" '
+    'fill="var(--accent)"/><path d="M7 9.5c0-1.4 1.1-2.5 2.5-2.5h7C17.9 7 19 8.1 19 9.5v4c0 1.4-1.1 2.5-2.5 '
+    "2.5H13l-3.6 3v-3"
+    'C8 16 7 14.900 7 13.500z" fill="var(--on-accent)"/></svg>'
+)

@@ -1,0 +1,267 @@
+"""Wires the parts of the program: caller's model, evaluator, store and the user's own folders. Nothing else does.
+
+It opens things and hands them over; it neither plays calls nor draws screens. Whatever cannot be opened is a
+SimulatorError of one sentence.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Self
+
+from simulator.caller.voice import Voice
+from simulator.caller.written import WrittenVoice
+from simulator.errors import ModelFormatError, SimulatorError, UnknownNameError
+from simulator.evaluator import heads
+from simulator.evaluator.grader import Evaluator
+from simulator.events import CallStarted, StoredEvent
+from simulator.models.base import FeatureModel, LanguageModel, Sampling, Source
+from simulator.models.choose import choose_model, open_model
+from simulator.models.weights import MODELS, Progress, ensure, ready
+from simulator.prompts import caller_segments
+from simulator.rehearsal import Rehearsal, Rehearsals
+from simulator.scenario import Brief
+from simulator.session import Grader, Speech
+from simulator.settings import Settings
+from simulator.settings import settings as current_settings
+from simulator.transcript import Speaker, Transcript, Turn
+
+if TYPE_CHECKING:
+    from simulator.store import Store
+
+_log = logging.getLogger(__name__)
+_GREETING = Turn(0, Speaker.TRAINEE, "Good morning, how can I help you?")
+
+
+@dataclass(slots=True)
+class Parts:
+    """What plays a call: a voice and a grader; the models behind them (None: none); why these (`told`: sentences)."""
+
+    voice: Speech
+    evaluator: Grader
+    told: str = ""
+    model: LanguageModel | None = None
+    grading_model: LanguageModel | None = None
+
+    def warm_up(self) -> None:
+        """Use every part once, so that the first turn does not pay for what only happens once. Raises ModelError."""
+        if self.model is not None and self.model.info.source is not Source.SERVER:
+            _read(self.model, ("Caller:",), key=None)
+        self.evaluator.grade(_GREETING, Transcript(), Brief("a shop", "Something is wrong"))
+
+    def read_ahead(self, start: CallStarted, key: str) -> None:
+        """Let the local models read what is known of a call before its first turn, under the cache keys that its
+        session uses: the preface is then not waited for. Changes no words. Raises ModelError."""
+        if self.model is not None and self.model.info.source is not Source.SERVER:
+            _read(self.model, caller_segments(start.persona, start.scenario, start.medium, Transcript(), {}), key=key)
+        self.evaluator.grade(_GREETING, Transcript(), start.scenario.brief, cache_key=key)
+
+    def close(self) -> None:
+        """Let go of the models."""
+        for model in (self.model, self.grading_model):
+            if model is not None:
+                model.close()
+
+
+class ReadyRehearsals(Rehearsals):
+    """Rehearsals whose models read a new call's preface in the background while the trainee is still typing."""
+
+    def __init__(self, parts: Parts, store: Store, settings: Settings) -> None:
+        super().__init__(parts.voice, parts.evaluator, store, own_data=settings.data_dir)
+        self.parts, self.told = parts, parts.told
+        self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
+
+    def warm_up(self) -> None:
+        """Use the models once, in the background. A failure is logged: the first turn will tell it."""
+        self._ahead.submit(_quietly, self.parts.warm_up)
+
+    def close(self) -> None:
+        """Let go of models and store. No call may be in the middle of a turn."""
+        self._ahead.shutdown(wait=True, cancel_futures=True)
+        self.parts.close()
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _create(self, events: tuple[StoredEvent, ...], owner: str) -> Rehearsal:
+        rehearsal = super()._create(events, owner)
+        self._ahead.submit(_quietly, lambda: self._read_ahead(rehearsal))
+        return rehearsal
+
+    def _read_ahead(self, rehearsal: Rehearsal) -> None:
+        if len(rehearsal.events) == 1:  # else the call has begun meanwhile, or is a branch
+            self.parts.read_ahead(rehearsal.call.start, rehearsal.id)
+
+
+def open_rehearsals(
+    model: str | None = None,
+    evaluator: str | None = None,
+    *,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+    written: bool = False,
+) -> ReadyRehearsals:
+    """Everything a screen needs. `model` and `evaluator` as in the settings, which are the default; `written`: no
+    caller's model, the persona's written lines only. `.told` says which model was chosen, and why."""
+    from simulator.store import open_store
+
+    chosen = settings or current_settings()
+    store = open_store(chosen.data_dir / "calls.db")
+    try:
+        parts = open_parts(model, evaluator, progress=progress, settings=chosen, written=written)
+        return ReadyRehearsals(parts, store, chosen)
+    except BaseException:
+        store.close()
+        raise
+
+
+def open_parts(
+    model: str | None = None,
+    evaluator: str | None = None,
+    *,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+    written: bool = False,
+) -> Parts:
+    """Voice and evaluator, without a store. Raises ModelError and its kin."""
+    chosen = settings or current_settings()
+    asked = (model if model is not None else chosen.model).strip()
+    if written:
+        grader, its_model = open_evaluator(evaluator, progress=progress, settings=chosen)
+        told = f"The caller says written lines only; {its_model.info.name} grades."
+        return Parts(WrittenVoice(), grader, told, None, its_model)
+    why = f"{asked}, as you asked."
+    if asked == "auto":
+        choice = choose_model(chosen.cache_dir)
+        asked, why = choice.model, choice.reason
+    go_offline_if(asked, chosen)
+    caller = open_model(asked, progress=progress, settings=chosen)
+    try:
+        grader, its_model = open_evaluator(evaluator, caller=caller, progress=progress, settings=chosen)
+    except BaseException:
+        caller.close()
+        raise
+    go_offline()
+    told = f"The caller's model is {why[:-1] if why.endswith('.') else why}; {its_model.info.name} grades."
+    return Parts(Voice(caller), grader, told, caller, None if its_model is caller else its_model)
+
+
+def open_evaluator(
+    name: str | None = None,
+    *,
+    caller: LanguageModel | None = None,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> tuple[Evaluator, LanguageModel]:
+    """The evaluator and the model it reads with: `caller` itself where that is the embedded model wanted.
+
+    auto: the caller's model if it is an embedded one for which heads ship, else small (else whatever heads ship for).
+    Raises UnknownNameError for another name, ModelFormatError where no heads ship.
+    """
+    chosen = settings or current_settings()
+    asked = (name if name is not None else chosen.evaluator).strip()
+    if asked not in ("auto", *MODELS):
+        raise UnknownNameError("evaluator", asked, ("auto", *MODELS))
+    base = _base(asked, caller)
+    numbers = heads.load(base)
+    model: LanguageModel
+    if caller is not None and _embedded(caller) == base:
+        model = caller
+    else:
+        go_offline_if(base, chosen)
+        model = open_model(base, progress=progress, settings=chosen)
+    if not isinstance(model, FeatureModel):
+        raise ModelFormatError(f"{model.info.name} does not show its layers, so it cannot grade.")
+    return Evaluator(model, numbers), model
+
+
+def needed(model: str, evaluator: str) -> tuple[str, ...]:
+    """Names of the embedded models that these two words will want, the caller's first (auto is not resolved here)."""
+    caller = (model,) if model in MODELS else ()
+    if evaluator in MODELS:
+        return tuple(dict.fromkeys((*caller, evaluator)))
+    shared = [name for name in caller if heads_ship(name)]
+    rest = () if shared else tuple(name for name in ("small", "standard") if heads_ship(name))[:1]
+    return tuple(dict.fromkeys((*caller, *rest)))
+
+
+def set_up(model: str, evaluator: str, progress: Progress, settings: Settings | None = None) -> dict[str, int]:
+    """Fetch and convert what is needed: name → bytes of its folder. Immediate where it is there. Raises ModelError."""
+    chosen, sizes = settings or current_settings(), dict[str, int]()
+    for name in needed(model, evaluator):
+        folder = ready(name, cache_dir=chosen.cache_dir) or ensure(name, progress=progress, cache_dir=chosen.cache_dir)
+        sizes[name] = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+    return sizes
+
+
+def heads_ship(base: str) -> bool:
+    """Whether grading heads for that embedded model came with the program."""
+    return (files("simulator.evaluator") / "weights" / f"heads-{base}.safetensors").is_file()
+
+
+def go_offline() -> None:
+    """Nothing is fetched from now on: the hub's client is told so, whether it has been imported already or not."""
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    constants = sys.modules.get("huggingface_hub.constants")
+    if constants is not None:
+        constants.HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
+
+
+def go_offline_if(name: str, settings: Settings) -> None:
+    """Go offline at once if opening that model needs nothing from outside."""
+    if name in MODELS and ready(name, cache_dir=settings.cache_dir):
+        go_offline()
+
+
+def _base(asked: str, caller: LanguageModel | None) -> str:
+    own = _embedded(caller) if caller is not None else ""
+    wanted = (asked,) if asked != "auto" else tuple(dict.fromkeys((*([own] if own else []), "small", "standard")))
+    for base in wanted:
+        if heads_ship(base):
+            return base
+    raise ModelFormatError(
+        f"no grading heads for {' or '.join(wanted)} came with this program; install it again, or train them: "
+        f"python -m eval.train_evaluator --base {wanted[0]}"
+    )
+
+
+def _embedded(model: LanguageModel) -> str:
+    return model.info.name if model.info.source is Source.EMBEDDED else ""
+
+
+def _read(model: LanguageModel, segments: tuple[str, ...], *, key: str | None) -> None:
+    with closing(model.stream(segments, Sampling(max_tokens=1), cache_key=key)) as pieces:  # type: ignore[type-var]
+        next(pieces, None)
+
+
+def _quietly(work: Callable[[], None]) -> None:
+    try:
+        work()
+    except SimulatorError as error:
+        _log.warning("reading ahead failed: %s", error)
+    except Exception:
+        _log.exception("reading ahead failed")
+
+
+__all__ = [
+    "Parts",
+    "ReadyRehearsals",
+    "heads_ship",
+    "needed",
+    "open_evaluator",
+    "open_parts",
+    "open_rehearsals",
+    "set_up",
+]

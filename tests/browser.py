@@ -1,0 +1,62 @@
+"""Finds a Chromium for the browser tests, or installs one: `python -m tests.browser`.
+
+Order: one on the PATH; Debian's, when apt can be used as root; playwright's own download. Where none can be had, the
+browser tests are skipped and say so loudly; with SIMULATOR_REQUIRE_BROWSER set (CI) that is a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+QUIET = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""Command-line options under which Chromium phones nobody."""
+
+
+def find() -> str | None:
+    """Path of a Chromium, or None."""
+    for name in NAMES:
+        if path := shutil.which(name):
+            return path
+    try:
+        from playwright.sync_api import sync_playwright
+
+        with sync_playwright() as driver:
+            own = driver.chromium.executable_path
+    except Exception as error:  # whatever playwright's driver says, there is no browser of its own
+        print(f"playwright has no browser of its own: {error}", file=sys.stderr)
+        return None
+    return own if Path(own).exists() else None
+
+
+def install() -> str | None:
+    """Install a Chromium if there is none; its path, or None."""
+    if found := find():
+        return found
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        for command in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", "chromium"]):
+            subprocess.run(
+                command, check=False, stdout=subprocess.DEVNULL, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            )
+    if not shutil.which("chromium"):
+        subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
+    return find()
+
+
+if __name__ == "__main__":
+    path = install()
+    print(f"browser for the tests: {path or 'none'}")
+    if path is None and os.environ.get("SIMULATOR_REQUIRE_BROWSER"):
+        sys.exit("error: no Chromium could be found or installed, and SIMULATOR_REQUIRE_BROWSER is set")

@@ -1,0 +1,92 @@
+"""What tests of the command line share: the command run in this process, with scripted parts and its own folders."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import StringIO
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+import builders
+import numpy as np
+import pytest
+
+from simulator import opening
+from simulator.caller.voice import Voice
+from simulator.cli.main import run
+from simulator.evaluator.grader import Evaluator
+from simulator.evaluator.heads import DIMENSIONS, OUTPUTS, TAGS, Heads
+from simulator.models.scripted import ScriptedModel
+from simulator.settings import settings
+
+
+@dataclass
+class Ran:
+    """Exit code, stdout and stderr of one command line."""
+
+    code: int
+    out: str
+    err: str
+
+
+class Terminal:
+    """Runs command lines. Calls and own files are under `data`."""
+
+    def __init__(self, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+        self.data, self._patch, self._capsys = data, monkeypatch, capsys
+
+    def __call__(self, *arguments: str | Path, stdin: str = "") -> Ran:
+        self._patch.setattr("sys.stdin", StringIO(stdin))
+        self._capsys.readouterr()
+        code = run([str(a) for a in arguments])
+        out, err = self._capsys.readouterr()
+        assert "Traceback" not in out + err, err
+        return Ran(code, out, err)
+
+
+def random_heads(width: int = 16, layers: Sequence[int] = (1, 2)) -> Heads:
+    """Heads that grade a `ScriptedModel` at random, always alike."""
+    rng, size = np.random.default_rng(5), width * len(layers)
+    draw = lambda *shape: rng.normal(size=shape).astype(np.float32)  # noqa: E731
+    cuts = np.tile(np.array([-1.5, -0.5, 0.5, 1.5], np.float32), (len(DIMENSIONS), 1))
+    ones = np.ones
+    return Heads(
+        "scripted", tuple(layers), "0", draw(OUTPUTS, size), draw(OUTPUTS), draw(size), ones(size, np.float32), cuts,
+        ones(len(DIMENSIONS), np.float32), ones((OUTPUTS, 2), np.float32), np.full(len(TAGS), 0.6, np.float32),
+    )  # fmt: skip
+
+
+def evaluator() -> Evaluator:
+    """The real evaluator on a scripted model: any text goes all the way through it."""
+    return Evaluator(ScriptedModel(), random_heads())
+
+
+def voice() -> Voice:
+    """The real voice on a scripted model."""
+    return Voice(
+        ScriptedModel(["I am still waiting for my kettle.", "Two weeks, and nothing has come.", "Is that all?"])
+    )
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """A terminal whose parts are scripted: no weights, no network, nothing outside `tmp_path`."""
+    for name in ("model", "evaluator", "host", "port"):
+        monkeypatch.delenv(f"SIMULATOR_{name.upper()}", raising=False)
+    monkeypatch.setenv("SIMULATOR_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("SIMULATOR_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "100")
+    settings.cache_clear()
+    monkeypatch.setattr(opening, "open_parts", lambda *_a, **_k: opening.Parts(voice(), evaluator(), "Scripted."))
+    monkeypatch.setattr(opening, "open_evaluator", lambda *_a, **_k: (evaluator(), ScriptedModel()))
+    yield Terminal(tmp_path / "data", monkeypatch, capsys)
+    settings.cache_clear()
+    for handler in logging.getLogger().handlers[:]:
+        if isinstance(handler, RotatingFileHandler):
+            logging.getLogger().removeHandler(handler)
+            handler.close()
+
+
+__all__ = ["Ran", "Terminal", "builders", "evaluator", "random_heads", "terminal", "voice"]
