@@ -16,6 +16,7 @@ from typing import Protocol
 from simulator.assessment import Assessment
 from simulator.call import Call, Due, fold
 from simulator.caller.appraisal import after, appraise
+from simulator.caller.guard import alike
 from simulator.caller.intent import MAX_TRAINEE_TURNS, applied, choose, opening_plan
 from simulator.caller.voice import Line, Refused, Saying, Situation
 from simulator.errors import CallError
@@ -39,6 +40,8 @@ from simulator.vocabulary import Ending
 
 MAX_CHARACTERS = 8_000
 """Longest trainee turn that is taken (about ten minutes of talk)."""
+REPEATABLE = 8
+"""Words from which a turn that was said before counts as said before; "one moment, please" may come twice."""
 _DROPPED = ("Cc", "Cf", "Cs", "Co")
 """Unicode categories that are not kept. Not assigned (Cn) is: emoji younger than this Python are."""
 _BLANK = "\u2800\u3164\u115f\u1160\uffa0"
@@ -148,7 +151,10 @@ class Session:
         call, start = self.call, self.call.start
         turn = call.transcript.turns[-1]
         grades = call.grades[turn.index]
-        appraisal = appraise(start.persona, start.difficulty, call.state, grades)
+        earlier = call.transcript.before(turn.index).by(Speaker.TRAINEE)
+        long_enough = len(turn.text.split()) >= REPEATABLE
+        repeated = long_enough and any(alike(turn.text, said.text) for said in earlier)
+        appraisal = appraise(start.persona, start.difficulty, call.state, grades, repeated=repeated)
         state = after(call.state, appraisal, grades, turn.index)
         if not call.moves:
             plan = opening_plan()

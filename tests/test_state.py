@@ -130,6 +130,19 @@ def test_an_offer_goes_into_the_ledger_unless_it_is_a_false_promise():
     assert after(state, appraise(who, Difficulty.MEDIUM, state, false), false, 3).ledger == ()
 
 
+def test_the_same_words_again_help_nobody_however_they_are_graded():
+    who = persona()
+    state = opening_state(who, Difficulty.MEDIUM)
+    fine = assessment(calmness=5, empathy=5, solution=5, tags=(Technique.NAMES_NEXT_STEP,))
+    appraisal = appraise(who, Difficulty.MEDIUM, state, fine, repeated=True)
+    new = after(state, appraisal, fine, 2)
+    assert not appraisal.offered
+    assert not appraisal.moving
+    assert new.trust < state.trust
+    assert new.patience < state.patience
+    assert new.offers == state.offers
+
+
 def test_a_level_that_does_not_apply_moves_nothing():
     who = persona()
     state = opening_state(who, Difficulty.MEDIUM)

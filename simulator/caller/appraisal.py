@@ -53,6 +53,8 @@ _TAGS: dict[Tag, Change] = {
 }
 STALL = 0.35
 """Patience lost for each turn in a row without movement towards a fix, once the problem has been stated."""
+SAID_BEFORE = Change(agitation=0.4, trust=-0.3, patience=-0.3)
+"""What it does to a caller to hear the same words a second time."""
 HARM = 0.65
 """Share of what makes matters worse that counts at once: a rude turn must hurt, and still leave room for a better one."""
 FRESH = 6
@@ -91,8 +93,11 @@ def opening_state(persona: Persona, difficulty: Difficulty) -> CallerState:
     )
 
 
-def appraise(persona: Persona, difficulty: Difficulty, state: CallerState, grades: Assessment) -> Appraisal:
-    """What `grades` mean to this persona in this state."""
+def appraise(
+    persona: Persona, difficulty: Difficulty, state: CallerState, grades: Assessment, *, repeated: bool = False
+) -> Appraisal:
+    """What `grades` mean to this persona in this state. `repeated`: the trainee has said this before in this call; then
+    nothing good comes of it, however well it is graded."""
     level = persona.levels[difficulty]
     parts: list[tuple[str, Change]] = []
     solution = grades.value(Dimension.SOLUTION)
@@ -106,7 +111,10 @@ def appraise(persona: Persona, difficulty: Difficulty, state: CallerState, grade
         parts.append((f"{dimension.value} {value:.1f}", change))
     for tag in sorted(grades.tags, key=lambda t: t.value):
         parts.append((tag.value, _tag_change(persona, tag)))
-    moving = solution is None or solution >= MOVEMENT
+    moving = not repeated and (solution is None or solution >= MOVEMENT)
+    if repeated:
+        parts = [(name, _split(change)[1]) for name, change in parts]
+        parts.append(("said before", SAID_BEFORE))
     if not moving:
         parts.append(("no movement", Change(patience=-STALL * (state.stalled + 1))))
     overdue = len(state.intents) - FRESH
@@ -123,7 +131,10 @@ def appraise(persona: Persona, difficulty: Difficulty, state: CallerState, grade
         better=better,
         worse=worse,
         reasons=tuple(f"{name} ({change.goodness:+.1f})" for name, change in ranked[:4]),
-        offered=solution is not None and solution >= OFFER and Fault.FALSE_PROMISE not in grades.faults,
+        offered=not repeated
+        and solution is not None
+        and solution >= OFFER
+        and Fault.FALSE_PROMISE not in grades.faults,
         moving=moving,
     )
 
