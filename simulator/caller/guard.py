@@ -144,7 +144,7 @@ def alike(text: str, other: str) -> bool:
         return False
     matcher = SequenceMatcher(None, a, b, autojunk=False)
     run = matcher.find_longest_match().size
-    return run >= 8 or (len(a) >= 4 and run >= 0.75 * len(a)) or (len(a) > 2 and matcher.ratio() >= TOO_ALIKE) or a == b
+    return run >= 8 or (len(a) >= 3 and run >= 0.75 * len(a)) or (len(a) > 2 and matcher.ratio() >= TOO_ALIKE) or a == b
 
 
 def _folded(text: str) -> list[str]:
