@@ -30,6 +30,11 @@ from simulator.scenario import scenarios
 from simulator.vocabulary import Difficulty, Ending
 
 
+def is_won(call: Call) -> bool:
+    """Whether the call ended resolved."""
+    return call.ended is not None and call.ended.ending is Ending.RESOLVED
+
+
 def satisfaction(call: Call) -> float:
     """The caller's satisfaction 1-5, as the debrief computes it."""
     return next(f.value for f in debrief(call).outcome.figures if f.name.lower().startswith("satisfaction"))
@@ -87,7 +92,7 @@ def _table(
         cells = []
         for policy in policies:
             played = calls[name, policy]
-            won = sum(c.ended is not None and c.ended.ending is Ending.RESOLVED for c in played)
+            won = sum(map(is_won, played))
             turns = mean(len(c.grades) for c in played)
             cells.append(f"{won}/{len(played)}  {mean(map(satisfaction, played)):.1f}  {turns:.1f}")
         table.add_row(name, *cells)
@@ -96,7 +101,7 @@ def _table(
 
 def _promises(names: list[str], calls: dict[tuple[str, Policy], list[Call]], d: Difficulty) -> list[str]:
     def won(name: str, policy: Policy) -> list[bool]:
-        return [c.ended is not None and c.ended.ending is Ending.RESOLVED for c in calls.get((name, policy), [])]
+        return [is_won(c) for c in calls.get((name, policy), [])]
 
     lines = []
     checks = (

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from simulator.persona import Line, Name
+from simulator.persona import Name
 from simulator.vocabulary import Intent
 from simulator.yamlfile import Strict, read_folder
 
@@ -41,7 +41,6 @@ class ScenarioScripts(Strict):
 
     id: Name
     scripts: dict[Policy, Script]
-    never: tuple[Line, ...] = ()
 
 
 class ScriptedTrainee:

@@ -441,8 +441,6 @@ def test_nothing_on_the_screen_steers_a_terminal():
 
 @pytest.mark.model
 def test_a_real_small_model_grades_and_plays(tmp_path):
-    if not opening.heads_ship("small"):
-        pytest.skip("no heads for small ship yet")
     env = os.environ | {"SIMULATOR_DATA_DIR": str(tmp_path)}
     done = command("play", *CALL, "--model", "small", "--seed", "1", input='"Good morning, how can I help?"\n', env=env)
     assert done.returncode == 0, done.stderr

@@ -74,8 +74,8 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The finished turn. `written`: the words are the persona's written line, put in or recited by the model; `completed`: the scenario's own sentence was
-    added to the model's words."""
+    """The finished turn. `written`: the words are the persona's written line, put in or recited by the model;
+    `completed`: the scenario's own sentence was added to the model's words."""
 
     text: str
     written: bool
