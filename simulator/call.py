@@ -18,6 +18,7 @@ from simulator.events import (
     CallStarted,
     CandidateRefused,
     NoteWritten,
+    SecondOpinionGiven,
     StoredEvent,
     TraineeSpoke,
     TurnGraded,
@@ -38,11 +39,13 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call up to now. `moves[turn]` and `grades[turn]` belong to the trainee turn of that index."""
+    """One call up to now. `moves[turn]`, `grades[turn]` and `seconds[turn]` (second opinions, where there are any)
+    belong to the trainee turn of that index."""
 
     start: CallStarted
     transcript: Transcript = field(default_factory=Transcript)
     grades: dict[int, Assessment] = field(default_factory=dict)
+    seconds: dict[int, SecondOpinionGiven] = field(default_factory=dict)
     moves: dict[int, CallerMoved] = field(default_factory=dict)
     spoken: dict[int, CallerSpoke] = field(default_factory=dict)
     refused: tuple[CandidateRefused, ...] = ()
@@ -98,6 +101,8 @@ class Call:
                 )
             case CallEnded() if self.ended is None:
                 return replace(self, ended=event, due=Due.NOTHING)
+            case SecondOpinionGiven(turn=turn) if turn in self.grades:
+                return replace(self, seconds={**self.seconds, turn: event})
             case NoteWritten():
                 return replace(self, note=event.text)
             case CallPaused(on=True) if self.paused_at is None:

@@ -65,6 +65,18 @@ class TurnGraded(Frozen):
     assessment: Assessment
 
 
+class SecondOpinionGiven(Frozen):
+    """Another model's view of that turn (`assessment`), or the `reason` why there is none. It may come any time after the
+    turn was graded, also when the call is over, and changes nothing. `model`: whose view it is."""
+
+    kind: Literal["second_opinion_given"] = "second_opinion_given"
+    at: float
+    turn: int
+    model: str
+    assessment: Assessment | None = None
+    reason: str = ""
+
+
 class CallerMoved(Frozen):
     """The caller has taken the turn in: what it did to them, how they feel now, and what they will do."""
 
@@ -139,6 +151,7 @@ StoredEvent = (
     CallStarted
     | TraineeSpoke
     | TurnGraded
+    | SecondOpinionGiven
     | CallerMoved
     | CandidateRefused
     | CallerSpoke

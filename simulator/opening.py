@@ -9,20 +9,22 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Self
 
+from simulator.calibration.scaled import Scaled
 from simulator.caller.voice import Voice
 from simulator.caller.written import WrittenVoice
 from simulator.errors import ModelFormatError, SimulatorError, UnknownNameError
 from simulator.evaluator import heads
 from simulator.evaluator.grader import Evaluator
+from simulator.evaluator.second_opinion import SecondOpinion
 from simulator.events import CallStarted, StoredEvent
-from simulator.models.base import FeatureModel, LanguageModel, Sampling, Source
+from simulator.models.base import DecidingModel, FeatureModel, LanguageModel, Sampling, Source
 from simulator.models.choose import choose_model, open_model
 from simulator.models.weights import MODELS, Progress, ensure, ready
 from simulator.prompts import caller_segments
@@ -34,6 +36,7 @@ from simulator.settings import settings as current_settings
 from simulator.transcript import Speaker, Transcript, Turn
 
 if TYPE_CHECKING:
+    from simulator.calibration.records import OffsetMap
     from simulator.store import Store
 
 _log = logging.getLogger(__name__)
@@ -42,13 +45,16 @@ _GREETING = Turn(0, Speaker.TRAINEE, "Good morning, how can I help you?")
 
 @dataclass(slots=True)
 class Parts:
-    """What plays a call: a voice and a grader; the models behind them (None: none); why these (`told`: sentences)."""
+    """What plays a call: a voice and a grader; the models behind them (None: none); why these (`told`: sentences);
+    `second`: who gives second opinions, if anybody, and `second_model`, if it is none of the other two."""
 
     voice: Speech
     evaluator: Grader
     told: str = ""
     model: LanguageModel | None = None
     grading_model: LanguageModel | None = None
+    second: SecondOpinion | None = None
+    second_model: LanguageModel | None = None
 
     def warm_up(self) -> None:
         """Use every part once, so that the first turn does not pay for what only happens once. Raises ModelError."""
@@ -65,7 +71,7 @@ class Parts:
 
     def close(self) -> None:
         """Let go of the models."""
-        for model in (self.model, self.grading_model):
+        for model in (self.model, self.grading_model, self.second_model):
             if model is not None:
                 model.close()
 
@@ -74,7 +80,7 @@ class ReadyRehearsals(Rehearsals):
     """Rehearsals whose models read a new call's preface in the background while the trainee is still typing."""
 
     def __init__(self, parts: Parts, store: Store, settings: Settings) -> None:
-        super().__init__(parts.voice, parts.evaluator, store, own_data=settings.data_dir)
+        super().__init__(parts.voice, parts.evaluator, store, own_data=settings.data_dir, second=parts.second)
         self.parts, self.told = parts, parts.told
         self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
 
@@ -84,6 +90,7 @@ class ReadyRehearsals(Rehearsals):
 
     def close(self) -> None:
         """Let go of models and store. No call may be in the middle of a turn."""
+        super().close()
         self._ahead.shutdown(wait=True, cancel_futures=True)
         self.parts.close()
         self.store.close()
@@ -111,19 +118,40 @@ def open_rehearsals(
     progress: Progress | None = None,
     settings: Settings | None = None,
     written: bool = False,
+    second_opinion: str | None = None,
 ) -> ReadyRehearsals:
-    """Everything a screen needs. `model` and `evaluator` as in the settings, which are the default; `written`: no
-    caller's model, the persona's written lines only. `.told` says which model was chosen, and why."""
+    """Everything a screen needs. `model`, `evaluator` and `second_opinion` as in the settings, which are the default;
+    `written`: no caller's model, the persona's written lines only. `.told` says which model was chosen, and why."""
     from simulator.store import open_store
 
     chosen = settings or current_settings()
     store = open_store(chosen.data_dir / "calls.db")
     try:
-        parts = open_parts(model, evaluator, progress=progress, settings=chosen, written=written)
+        second = chosen.second_opinion if second_opinion is None else second_opinion
+        parts = open_parts(model, evaluator, progress=progress, settings=chosen, written=written, second_opinion=second)
+        parts.evaluator = Scaled(parts.evaluator, store.calibration.active)
         return ReadyRehearsals(parts, store, chosen)
     except BaseException:
         store.close()
         raise
+
+
+def scale_in_use(settings: Settings | None = None) -> OffsetMap | None:
+    """The organisation's scale that grades are on now; None where none was adopted, or nothing is kept yet. For whoever
+    grades without a store: it makes no file. Raises StoreError."""
+    from simulator.store import open_store
+
+    file = (settings or current_settings()).data_dir / "calls.db"
+    if not file.is_file():
+        return None
+    with open_store(file) as store:
+        return store.calibration.active()
+
+
+def on_scale(grader: Grader, settings: Settings | None = None) -> Grader:
+    """That grader on the organisation's scale that is in use now, if there is one. Raises StoreError."""
+    scale = scale_in_use(settings)
+    return grader if scale is None else Scaled(grader, lambda: scale)
 
 
 def open_parts(
@@ -133,14 +161,38 @@ def open_parts(
     progress: Progress | None = None,
     settings: Settings | None = None,
     written: bool = False,
+    second_opinion: str = "",
 ) -> Parts:
-    """Voice and evaluator, without a store. Raises ModelError and its kin."""
-    chosen = settings or current_settings()
+    """Voice and evaluator, without a store; the model `second_opinion`, too, unless that is empty. Raises ModelError
+    and its kin."""
+    chosen, another = settings or current_settings(), second_opinion.strip()
+    asked = "" if written else (model if model is not None else chosen.model).strip()
+    with ExitStack() as opened:
+        second: tuple[SecondOpinion, LanguageModel | None] | None = None
+        if another and another not in (asked, "auto", *MODELS):
+            # First, as it may come from the hub: opening an embedded model that is ready sends the program offline.
+            second = open_second_opinion(another, {}, progress, chosen)
+            if second[1] is not None:
+                opened.callback(second[1].close)
+        parts, known = _voice_and_evaluator(model, evaluator, progress, chosen, written=written)
+        if another:
+            opened.callback(parts.close)
+            parts.second, parts.second_model = second or open_second_opinion(another, known, progress, chosen)
+            parts.told += f" {parts.second.model_name} gives second opinions."
+            go_offline()
+        opened.pop_all()  # all is well: nothing of it is closed here
+    return parts
+
+
+def _voice_and_evaluator(
+    model: str | None, evaluator: str | None, progress: Progress | None, chosen: Settings, *, written: bool
+) -> tuple[Parts, dict[str, LanguageModel]]:
+    """The parts, and their models by the words that name them."""
     asked = (model if model is not None else chosen.model).strip()
     if written:
         grader, its_model = open_evaluator(evaluator, progress=progress, settings=chosen)
         told = f"The caller says written lines only; {its_model.info.name} grades."
-        return Parts(WrittenVoice(), grader, told, None, its_model)
+        return Parts(WrittenVoice(), grader, told, None, its_model), {_embedded(its_model): its_model}
     why = f"{asked}, as you asked."
     if asked == "auto":
         choice = choose_model(chosen.cache_dir)
@@ -154,7 +206,55 @@ def open_parts(
         raise
     go_offline()
     told = f"The caller's model is {why[:-1] if why.endswith('.') else why}; {its_model.info.name} grades."
-    return Parts(Voice(caller), grader, told, caller, None if its_model is caller else its_model)
+    parts = Parts(Voice(caller), grader, told, caller, None if its_model is caller else its_model)
+    return parts, {_embedded(its_model): its_model, asked: caller}
+
+
+def open_graders(
+    evaluator: str | None = None,
+    second_opinion: str | None = None,
+    *,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> tuple[Evaluator, SecondOpinion | None, tuple[LanguageModel, ...]]:
+    """The evaluator, who gives second opinions (None: nobody), and their models, to be closed. Both words default to the
+    settings. Raises ModelError and its kin."""
+    chosen = settings or current_settings()
+    another = (chosen.second_opinion if second_opinion is None else second_opinion).strip()
+    with ExitStack() as opened:
+        second: SecondOpinion | None = None
+        other: LanguageModel | None = None
+        if another and another not in ("auto", *MODELS):  # first, for the reason that `open_parts` gives
+            second, other = open_second_opinion(another, {}, progress, chosen)
+            if other is not None:
+                opened.callback(other.close)
+        grader, model = open_evaluator(evaluator, progress=progress, settings=chosen)
+        opened.callback(model.close)
+        if another and second is None:
+            second, other = open_second_opinion(another, {_embedded(model): model}, progress, chosen)
+        opened.pop_all()  # all is well: nothing of it is closed here
+    return grader, second, (model,) if other is None else (model, other)
+
+
+def open_second_opinion(
+    name: str,
+    known: Mapping[str, LanguageModel] | None = None,
+    progress: Progress | None = None,
+    settings: Settings | None = None,
+) -> tuple[SecondOpinion, LanguageModel | None]:
+    """Who gives second opinions, and the model behind it if that had to be opened: None where it is one of those
+    `known` by that name already. Any words that name a caller's model will do. Raises ModelError and its kin."""
+    chosen, asked = settings or current_settings(), name.strip()
+    if asked == "auto":
+        asked = choose_model(chosen.cache_dir).model
+    model = (known or {}).get(asked)
+    shared = model is not None
+    if model is None:
+        go_offline_if(asked, chosen)
+        model = open_model(asked, progress=progress, settings=chosen)
+    if not isinstance(model, DecidingModel):
+        raise ModelFormatError(f"{model.info.name} cannot choose between answers, so it gives no second opinion.")
+    return SecondOpinion(model), None if shared else model
 
 
 def open_evaluator(
@@ -260,8 +360,12 @@ __all__ = [
     "ReadyRehearsals",
     "heads_ship",
     "needed",
+    "on_scale",
     "open_evaluator",
+    "open_graders",
     "open_parts",
     "open_rehearsals",
+    "open_second_opinion",
+    "scale_in_use",
     "set_up",
 ]

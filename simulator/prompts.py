@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
 
 from simulator.persona import Persona
 from simulator.plan import Plan
@@ -51,6 +52,8 @@ _BRACKET = r"(?:\((?:[^()]|\([^()]{0,200}\)){0,200}\))"
 AGENT = "Agent"
 """How the trainee is labelled in a transcript that a model reads."""
 CALLER = "Caller"
+ANSWER = f"{CALLER}:"
+"""What follows a trainee's turn in a transcript: the caller is about to answer."""
 
 
 def as_data(text: str, limit: int = LONGEST) -> str:
@@ -101,6 +104,39 @@ def evaluator_segments(turn: Turn, transcript: Transcript, brief: Brief) -> tupl
     policy = "; ".join(p.rstrip(".") for p in brief.policy)
     head = f"Call to {brief.business}. {brief.issue.rstrip('.')}.\nFacts: {facts}.\nPolicy: {policy}.\n\n"
     return (head, *(_plain(t) for t in transcript), _plain(turn))
+
+
+class Described(Protocol):
+    """A dimension in the rubric's words. (The rubric itself is not for this module: the caller's prompts are here.)"""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def applies(self) -> str: ...
+    @property
+    def not_applicable(self) -> str: ...
+    @property
+    def levels(self) -> Mapping[int, str]: ...
+
+
+def rubric_segment(unit: str, dimensions: Iterable[Described], rules: Iterable[str]) -> str:
+    """The rubric as a model reads it before any call: the same text for every turn, so that it is read only once."""
+    parts = [f"An expert grades how a service agent handles a difficult caller. {unit}"]
+    for told in dimensions:
+        never = f" n/a: {told.not_applicable}" if told.not_applicable else ""
+        levels = "\n".join(f"{level}: {told.levels[level]}" for level in sorted(told.levels, reverse=True))
+        parts.append(f"{told.title} ({told.applies}).{never}\n{levels}")
+    parts.append("Rules:\n" + "\n".join(f"- {rule}" for rule in rules))
+    return "\n\n".join(parts) + "\n\nA call:\n"
+
+
+def decision_segments(
+    rubric_words: str, turn: Turn, transcript: Transcript, brief: Brief, title: str, options: Sequence[str]
+) -> tuple[str, ...]:
+    """The rubric, the call up to and with the graded turn, and last the question for the level of one dimension: one of
+    `options` is to follow. All but the question is the same for every dimension."""
+    question = f'\nThe grades of the last {AGENT} turn.\n{title}, one of {", ".join(options)}: "'
+    return (rubric_words, *evaluator_segments(turn, transcript, brief), question)
 
 
 def label_of(speaker: Speaker) -> str:

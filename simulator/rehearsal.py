@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulator.assessment import Assessment
 from simulator.call import Call
 from simulator.debrief import Debrief, debrief
 from simulator.errors import BusyError
-from simulator.events import CallerSaying, CallStarted, Event, StoredEvent
+from simulator.evaluator.second_opinion import Failed, SecondOpinion
+from simulator.events import CallerSaying, CallerSpoke, CallStarted, Event, StoredEvent
+from simulator.opinions import TOO_BUSY, Job, Opinions
 from simulator.persona import Persona
 from simulator.scenario import Scenario
 from simulator.session import Grader, Session, Speech, branch
@@ -23,6 +27,7 @@ from simulator.vocabulary import Difficulty, Register
 
 KEPT_OPEN = 256
 """Calls kept in memory; the longest unused are read from the store again."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +45,19 @@ class Choices:
 class Rehearsals:
     """Starts calls, finds them again, branches them. One for a process; safe to use from several threads."""
 
-    def __init__(self, voice: Speech, evaluator: Grader, store: Store, *, own_data: Path | None = None) -> None:
+    def __init__(
+        self,
+        voice: Speech,
+        evaluator: Grader,
+        store: Store,
+        *,
+        own_data: Path | None = None,
+        second: SecondOpinion | None = None,
+    ) -> None:
+        """`second`: who gives second opinions, in the background; `close` then, before the store is closed."""
         self.voice, self.evaluator, self.store = voice, evaluator, store
         self.own_data = own_data
+        self.opinions = Opinions(second) if second is not None else None
         self._open: OrderedDict[str, Rehearsal] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -83,6 +98,11 @@ class Rehearsals:
         with self._lock:
             self._open.pop(call_id, None)
 
+    def close(self) -> None:
+        """Stop asking for second opinions. Models and store stay open: they belong to whoever opened them."""
+        if self.opinions is not None:
+            self.opinions.close()
+
     def _create(self, events: tuple[StoredEvent, ...], owner: str) -> Rehearsal:
         row = self.store.create(events, owner=owner)
         return self._keep(Rehearsal(self, row.id, owner, list(events)))
@@ -105,6 +125,11 @@ class Rehearsal:
         self._home = home
         self._session = Session(events, home.voice, home.evaluator, key=call_id)
         self._busy = threading.Lock()
+        self._opinions: deque[tuple[int, Assessment | Failed]] = deque()
+        """Second opinions that wait to be stored."""
+        self._storing = threading.RLock()
+        """Held as long as storing one keeps the call busy: a turn that comes then waits, and is not refused. Of the kind
+        that one thread may take twice, because a turn that nobody follows any more ends wherever it is collected."""
 
     @property
     def busy(self) -> bool:
@@ -146,17 +171,70 @@ class Rehearsal:
         """What to tell the trainee about the call so far."""
         return debrief(self.call)
 
+    def take_opinion(self, turn: int, given: Assessment | Failed) -> None:
+        """Store a second opinion on trainee turn `turn`: at once, or when the turn being played is over."""
+        self._opinions.append((turn, given))
+        self._store_opinions()
+
     def _stored(self, happening: Iterator[Event]) -> Iterator[Event]:
-        if not self._busy.acquire(blocking=False):
+        with self._storing:
+            free = self._busy.acquire(blocking=False)
+        if not free:
             raise BusyError("the caller is still answering: wait a moment")
         try:
-            with closing(happening):  # type: ignore[type-var]
+            with self._going_first(), closing(happening):  # type: ignore[type-var]
                 for event in happening:
                     if not isinstance(event, CallerSaying):
                         self._keep(event)
+                    if isinstance(event, CallerSpoke):
+                        self._ask_for_opinion(event.turn - 1)
                     yield event
         finally:
             self._busy.release()
+            self._store_opinions()
+
+    def _going_first(self) -> AbstractContextManager[None]:
+        """While a turn is played here, second opinions wait."""
+        return self._home.opinions.playing() if self._home.opinions is not None else nullcontext()
+
+    def _ask_for_opinion(self, turn: int) -> None:
+        """The caller has answered that trainee turn: now another model may look at it, if there is one."""
+        home, call = self._home, self.call
+        if home.opinions is None or turn not in call.grades:
+            return
+
+        def tell(given: Assessment | Failed) -> None:
+            # The call may have been put away and opened anew meanwhile: only the one that is open may go on.
+            home.take_up(self.id, owner=self.owner).take_opinion(turn, given)
+
+        before, brief = call.transcript.before(turn), call.start.scenario.brief
+        if not home.opinions.ask(Job(call.transcript.turns[turn], before, brief, tell)):
+            self._opinions.append((turn, TOO_BUSY))
+
+    def _store_opinions(self) -> None:
+        """Store what waits, unless a turn is being played: then that turn does, when it is over. Never raises: the call
+        does not hang on it."""
+        while self._opinions:
+            with self._storing:
+                if not self._busy.acquire(blocking=False):
+                    return
+                try:
+                    while self._opinions:
+                        self._store_opinion(*self._opinions.popleft())
+                finally:
+                    self._busy.release()
+
+    def _store_opinion(self, turn: int, given: Assessment | Failed) -> None:
+        assert self._home.opinions is not None
+        session, before, length = self._session, self._session.call, len(self._session.events)
+        try:
+            for event in session.second_opinion(turn, self._home.opinions.second.model_name, given):
+                assert not isinstance(event, CallerSaying)
+                self._home.store.append(self.id, event, seq=length)
+        except Exception as error:
+            del session.events[length:]  # as if it had not been given: the call goes on where it was
+            session.call = before
+            _log.warning("a second opinion could not be kept: %s", error)
 
     def _keep(self, event: StoredEvent) -> None:
         try:

@@ -21,6 +21,8 @@ from simulator.call import Call
 from simulator.caller.appraisal import opening_state
 from simulator.coaching import Suggestion
 from simulator.debrief import Debrief
+from simulator.debrief.agreement import agreement
+from simulator.evaluator.facts import place
 from simulator.mood_chart import in_words, mood_svg
 from simulator.rubric import level_text, rubric
 from simulator.transcript import Speaker
@@ -61,6 +63,7 @@ def render(call: Call, debrief: Debrief, suggestion: Suggestion | None = None) -
         titles={d: rubric().dimensions[d].title for d in Dimension},
         rubric=rubric(),
         plain=plain,
+        second=agreement(call),
         written=sum(spoke.written for spoke in call.spoken.values()),
     )
 
@@ -71,7 +74,9 @@ def transcript_jsonl(call: Call) -> str:
     Row 1, `kind: call`: `format`, `at` (seconds since 1970), `persona`, `scenario` (ids), `difficulty`, `medium`,
     `seed`, `model`, `grader`, `hints`, `branched_from`, `ending` (null: none yet), `note`. Then a row for each
     turn, `kind: turn`: `turn` (index from 0), `speaker`, `text`, `at`. Trainee turns add `levels` (1-5; null: does
-    not apply), `values`, `techniques`, `faults`, `evidence` (`about`, `quote`, `start`), all null if not graded.
+    not apply), `values`, `techniques`, `faults`, `evidence` (`about`, `quote`, `start`), `checks` (`fault`, `quote`,
+    `start`, `source`, `title`, `says`), all null if not graded, and `second_opinion` (null: none was asked for; else
+    `model`, `levels` and, where these are null, the `reason`).
     Caller turns add `intent`, `facts`, `state` (feelings 0-10 and `mood`, after the trainee turn before it; null if
     not known) and `written` (true: a line of the persona's file).
     """
@@ -137,6 +142,7 @@ def _turn(call: Call, debrief: Debrief, index: int) -> dict[str, object]:
         "levels": [(d, grades.level(d)) for d in Dimension] if grades else [],
         "techniques": grades.techniques if grades else (),
         "faults": grades.faults if grades else (),
+        "checks": [(c.quote, place(c), c.says) for c in grades.checks] if grades else [],
         "point": point,
         "written": index in call.spoken and call.spoken[index].written,
     }
@@ -170,7 +176,7 @@ def _row(call: Call, index: int) -> dict[str, object]:
         "at": call.times.get(index),
     }
     if turn.speaker is Speaker.TRAINEE:
-        return row | _graded(call.grades.get(index))
+        return row | _graded(call.grades.get(index)) | {"second_opinion": _seconded(call, index)}
     move, spoke = call.moves.get(index - 1), call.spoken.get(index)
     state = move.state if move else None
     return row | {
@@ -191,14 +197,23 @@ def _row(call: Call, index: int) -> dict[str, object]:
 
 def _graded(grades: Assessment | None) -> dict[str, object]:
     if grades is None:
-        return dict.fromkeys(("levels", "values", "techniques", "faults", "evidence"))
+        return dict.fromkeys(("levels", "values", "techniques", "faults", "evidence", "checks"))
     return {
         "levels": {d.value: grades.level(d) for d in Dimension},
         "values": {d.value: grades.value(d) for d in Dimension},
         "techniques": [t.value for t in grades.techniques],
         "faults": [f.value for f in grades.faults],
         "evidence": [{"about": e.about.value, "quote": e.quote, "start": e.start} for e in grades.evidence],
+        "checks": [c.model_dump(mode="json") for c in grades.checks],
     }
+
+
+def _seconded(call: Call, index: int) -> dict[str, object] | None:
+    given = call.seconds.get(index)
+    if given is None:
+        return None
+    levels = {d.value: given.assessment.level(d) for d in Dimension} if given.assessment else None
+    return {"model": given.model, "levels": levels, "reason": given.reason}
 
 
 def _day(at: float) -> str:

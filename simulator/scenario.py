@@ -47,6 +47,9 @@ class WrongPromise(Strict):
 
     promise: Line
     why: Line
+    sounds_like: tuple[Line, ...] = Field(default=(), max_length=12)
+    """Ways a trainee would really say it, in varied words: what their turns are compared with. Whole sentences that
+    claim it; a file without them is compared with `promise` alone."""
 
 
 @dataclass(frozen=True, slots=True)

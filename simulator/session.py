@@ -20,6 +20,8 @@ from simulator.caller.guard import alike
 from simulator.caller.intent import MAX_TRAINEE_TURNS, applied, choose, opening_plan
 from simulator.caller.voice import Line, Refused, Saying, Situation
 from simulator.errors import CallError
+from simulator.evaluator.facts import check, with_checks
+from simulator.evaluator.second_opinion import Failed
 from simulator.events import (
     Branch,
     CallEnded,
@@ -30,6 +32,7 @@ from simulator.events import (
     CandidateRefused,
     Event,
     NoteWritten,
+    SecondOpinionGiven,
     StoredEvent,
     TraineeSpoke,
     TurnGraded,
@@ -51,7 +54,9 @@ _BLANK = "\u2800\u3164\u115f\u1160\uffa0"
 class Grader(Protocol):
     """Anything that grades one trainee turn (the evaluator, or a scripted one in tests)."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who grades, with version, and the scale it is on."""
 
     def grade(
         self, turn: Turn, transcript: Transcript, scenario: Brief, *, cache_key: str | None = None
@@ -134,6 +139,13 @@ class Session:
         """Keep the wrap-up note."""
         yield self._happened(NoteWritten(at=self._clock(), text=clean(text)[:MAX_CHARACTERS]))
 
+    def second_opinion(self, turn: int, model: str, given: Assessment | Failed) -> Iterator[Event]:
+        """Keep what `model` says about the graded trainee turn `turn`, or why it says nothing."""
+        assessment, reason = (None, given.reason) if isinstance(given, Failed) else (given, "")
+        yield self._happened(
+            SecondOpinionGiven(at=self._clock(), turn=turn, model=model, assessment=assessment, reason=reason)
+        )
+
     def _happened(self, event: StoredEvent) -> StoredEvent:
         self.call = self.call.after(event)
         self.events.append(event)
@@ -142,9 +154,9 @@ class Session:
     def _graded(self) -> TurnGraded:
         call = self.call
         turn = call.transcript.turns[-1]
-        grades = self._evaluator.grade(
-            turn, call.transcript.before(turn.index), call.start.scenario.brief, cache_key=self._key or None
-        )
+        before, about = call.transcript.before(turn.index), call.start.scenario
+        grades = self._evaluator.grade(turn, before, about.brief, cache_key=self._key or None)
+        grades = with_checks(grades, check(turn, before, about))
         return TurnGraded(at=self._clock(), turn=turn.index, assessment=grades)
 
     def _moved(self) -> CallerMoved:
@@ -230,7 +242,7 @@ def branch(
     cut = next((i for i, e in enumerate(stream) if isinstance(e, TraineeSpoke) and e.turn == turn), None)
     if cut is None:
         raise CallError(f"turn {turn} is not one of the trainee's turns in this call")
-    kept = [e for e in stream[:cut] if not isinstance(e, NoteWritten)]
+    kept = [e for e in stream[:cut] if not isinstance(e, NoteWritten | SecondOpinionGiven)]
     # A break just before that turn belongs to the break in between, too.
     while isinstance(kept[-1], CallPaused) and (kept[-1].on or (isinstance(kept[-2], CallPaused) and kept[-2].on)):
         del kept[-1 if kept[-1].on else -2 :]
@@ -239,7 +251,9 @@ def branch(
     fresh: dict[str, object] = {"branched_from": Branch(call_id=call_id, turn=turn)}
     fresh |= {name: value for name, value in (("model", model), ("grader", grader)) if value}
     moved[0] = moved[0].model_copy(update=fresh)
-    return tuple(moved)
+    # Second opinions come whenever they come: those on the kept turns stay, also what was given after the cut.
+    seconds = (e for e in stream if isinstance(e, SecondOpinionGiven) and e.turn < turn)
+    return (*moved, *(e.model_copy(update={"at": at}) for e in seconds))
 
 
 def clean(text: str) -> str:

@@ -5,6 +5,7 @@ Command-line options override these; nothing else reads the environment.
 
 from __future__ import annotations
 
+import ipaddress
 from functools import lru_cache
 from pathlib import Path
 
@@ -30,6 +31,8 @@ class Settings(BaseSettings):
     """auto, standard, small, a hub name, a folder, a .gguf file, or http://host/v1#model."""
     evaluator: str = "auto"
     """auto (shares the caller's model where that is an embedded one), standard or small."""
+    second_opinion: str = ""
+    """A model (any that `model` may name) that looks at every turn, too, in the background; empty: none."""
     api_key: str = ""
     """Key for an OpenAI-compatible server, if it wants one."""
     server_timeout: float = 60.0
@@ -50,3 +53,13 @@ def settings() -> Settings:
         name = f"SIMULATOR_{'_'.join(str(part) for part in problem['loc'])}".upper()
         said = problem["msg"][0].lower() + problem["msg"][1:]
         raise DataError(f"{name} is {shorten(str(problem['input']))!r}: {said}", key=name) from error
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    if host.lower() in ("localhost", "localhost."):
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -132,3 +132,10 @@ class Feeling(StrEnum):
     TRUST = "trust"
     PATIENCE = "patience"
     HEARD = "heard"
+
+
+class TurnsFrom(StrEnum):
+    """Where the turns come from that a facilitator rates to compare themself with the grader."""
+
+    SHIPPED = "shipped"
+    OWN = "own"

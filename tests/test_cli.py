@@ -16,12 +16,11 @@ import pytest
 from simulator import opening
 from simulator.call import fold
 from simulator.cli import screen
-from simulator.cli import serve as serving
 from simulator.errors import DataError, MemoryShortError, ModelError, ModelFormatError, UnknownNameError
 from simulator.events import EVENT, CallEnded
 from simulator.models.base import ModelInfo, Source
 from simulator.models.scripted import ScriptedModel
-from simulator.settings import settings
+from simulator.settings import is_loopback, settings
 from simulator.store import open_store
 from simulator.vocabulary import Dimension
 
@@ -346,7 +345,7 @@ def test_serve_keeps_to_this_machine(terminal):
         done = terminal("serve", "--host", host or "0")
         assert done.code == 2
         assert "no login" in done.err
-    assert all(map(serving.is_loopback, ("127.0.0.1", "127.9.9.9", "localhost", "::1", "[::1]")))
+    assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "localhost", "::1", "[::1]")))
 
 
 def test_a_port_in_use_is_told_with_a_free_one(terminal):

@@ -104,7 +104,8 @@ def conversation(call: Call, *, saying: str = "", failed: str = "") -> str:
             items.append('<li class="meta mark" data-k="mark"><span>tried again from here</span></li>')
         if turn.speaker is Speaker.TRAINEE:
             waiting = "grading" if turn.index not in call.grades and not call.ended and not failed and shown else ""
-            items.append(trainee_turn(turn, call.grades.get(turn.index), shown=shown, waiting=waiting))
+            grades, second = call.grades.get(turn.index), call.seconds.get(turn.index)
+            items.append(trainee_turn(turn, grades, shown=shown, waiting=waiting, second=second))
         else:
             items.append(caller_turn(start.persona, turn.index, turn.text))
     items.append(_now(call, saying, failed))

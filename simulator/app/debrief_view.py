@@ -17,6 +17,7 @@ from simulator.app.markup import (
     plural,
     tag_label,
 )
+from simulator.app.opinion_view import other_view
 from simulator.app.setup_view import PASS_MARK
 from simulator.app.turn_view import caller_turn, trainee_turn
 from simulator.call import Call
@@ -48,7 +49,7 @@ def debrief_page(
         f'<div class="two">{_advice("strength", "One thing to keep", told.strength)}'
         f"{_advice('fix', 'One thing to change', told.fix)}</div>"
         f"{_better(told, call, better, looking, failed)}"
-        f"{_dimensions(told)}{_mood(told, chart)}{_techniques(told)}"
+        f"{_dimensions(told)}{other_view(call)}{_mood(told, chart)}{_techniques(told)}"
         f"{_transcript(call, told)}{_note(call, told)}{_talk(call)}{_downloads()}</article>"
     )
 
@@ -256,7 +257,8 @@ def _said(call: Call, index: int, point: MoodPoint | None) -> str:
         f'{thought}<button type="button" class="btn small" data-act="branch" data-turn="{index}" id="branch-{index}" '
         f'aria-label="Try again from turn {index + 1}">{icon("back")} Try again from here</button>'
     )
-    return trainee_turn(turn, call.grades.get(index), shown=True, extra=extra, place="said")
+    grades, second = call.grades.get(index), call.seconds.get(index)
+    return trainee_turn(turn, grades, shown=True, extra=extra, place="said", second=second)
 
 
 def _moved_by(point: MoodPoint) -> str:

@@ -8,8 +8,10 @@ from typing import Any
 
 import gradio as gr
 
+from simulator.app import calibrate_page
 from simulator.app.handlers import Handlers
 from simulator.app.identity import STORAGE_KEY
+from simulator.app.region import region
 from simulator.app.topbar import topbar
 from simulator.app.views import PARTS, View
 from simulator.rehearsal import Rehearsals
@@ -17,8 +19,6 @@ from simulator.rehearsal import Rehearsals
 TITLE = "Difficult-customer simulator"
 AT_ONCE = 64
 """Events handled at the same time, all browsers together (Gradio's default is one)."""
-_REGION = "const go = () => window.DCS ? DCS.region(element, trigger, props, watch, 'act') : setTimeout(go, 20); go();"
-"""Runs where a region is mounted: hands it to the page's script, which draws it and reports its `act` events."""
 _SENT = "(me, text, stage) => [me, text, DCS.turns()]"
 """What a message is sent with: instead of the stage's HTML, the number of turns it shows."""
 
@@ -30,7 +30,8 @@ def static(name: str) -> str:
 
 def head() -> str:
     """What goes into the page's head: our style and our script, both inline, so that nothing is fetched."""
-    return f"<style>{static('app.css')}</style><script>{static('app.js')}</script>"
+    styles, scripts = ("".join(static(f"{name}.{ending}") for name in ("app", "calibrate")) for ending in ("css", "js"))
+    return f"<style>{styles}</style><script>{scripts}</script>"
 
 
 def theme() -> gr.themes.Base:
@@ -40,24 +41,25 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build(rehearsals: Rehearsals, *, secret: str) -> gr.Blocks:
-    """The page for these rehearsals. `secret`: with which browsers keep who they are (`identity.storage_secret`)."""
+def build(rehearsals: Rehearsals, *, secret: str, shared: bool = False) -> gr.Blocks:
+    """The page for these rehearsals. `secret`: with which browsers keep who they are (`identity.storage_secret`).
+    `shared`: whether other machines can open it."""
     handlers = Handlers(rehearsals)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         me = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=secret)
         with gr.Column(elem_id="app"):
-            bar = _region("bar", topbar(TITLE))
-            banner = _region("banner")
-            signal = _region("signal")
+            bar = region("bar", topbar(TITLE))
+            banner = region("banner")
+            signal = region("signal")
             with gr.Column(elem_id="screen-before"):
-                resume = _region("resume")
+                resume = region("resume")
                 with gr.Column(elem_id="before-cols"):
-                    setup = _region("setup")
-                    preview = _region("preview")
+                    setup = region("setup")
+                    preview = region("preview")
             with gr.Column(elem_id="screen-during"):
-                desk = _region("desk")
+                desk = region("desk")
                 with gr.Column(elem_id="talk"):
-                    stage = _region("stage")
+                    stage = region("stage")
                     with gr.Row(elem_id="composer"):
                         say = gr.Textbox(
                             label="What you say",
@@ -70,12 +72,12 @@ def build(rehearsals: Rehearsals, *, secret: str) -> gr.Blocks:
                         )
                         send = gr.Button("Send", elem_id="send", variant="primary")
                 with gr.Column(elem_id="aside"):
-                    mood = _region("mood")
-                    notes = _region("notepad")
+                    mood = region("mood")
+                    notes = region("notepad")
             with gr.Column(elem_id="screen-after"):
-                debrief = _region("debrief")
+                debrief = region("debrief")
             with gr.Column(elem_id="screen-history"):
-                history = _region("history")
+                history = region("history")
         parts: dict[str, Any] = {
             "me": me, "signal": signal, "banner": banner, "resume": resume, "setup": setup, "preview": preview,
             "stage": stage, "desk": desk, "mood": mood, "notes": notes, "say": say, "debrief": debrief,
@@ -106,11 +108,7 @@ def build(rehearsals: Rehearsals, *, secret: str) -> gr.Blocks:
         page.load(on_load, inputs=[me], **how)
         sent = {"inputs": [me, say, stage], "js": _SENT, "trigger_mode": "multiple"}
         gr.on([say.submit, send.click], on_send, **sent, **how)
-        for region in (bar, resume, setup, preview, stage, notes, debrief, history):
-            region.act(on_act, inputs=[me, say], trigger_mode="multiple", **how)
+        for part in (bar, resume, setup, preview, stage, notes, debrief, history):
+            part.act(on_act, inputs=[me, say], trigger_mode="multiple", **how)
+    calibrate_page.add(page, rehearsals, secret=secret, title=TITLE, limit=AT_ONCE, shared=shared)
     return page
-
-
-def _region(name: str, value: str = "") -> gr.HTML:
-    """A part of the page that is drawn by our script from the HTML it is given, keeping what is open or typed."""
-    return gr.HTML(value, html_template="", js_on_load=_REGION, elem_id=name, apply_default_css=False, padding=False)

@@ -11,7 +11,7 @@ import gradio as gr
 from simulator.app.identity import storage_secret
 from simulator.app.page import AT_ONCE, build, head, theme
 from simulator.rehearsal import Rehearsals
-from simulator.settings import settings
+from simulator.settings import is_loopback, settings
 
 
 def serve(
@@ -29,9 +29,10 @@ def serve(
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    page = build(rehearsals, secret=storage_secret(data_dir or settings().data_dir))
+    at = host or settings().host
+    page = build(rehearsals, secret=storage_secret(data_dir or settings().data_dir), shared=not is_loopback(at))
     _, address, _ = page.queue(default_concurrency_limit=AT_ONCE, api_open=False).launch(
-        server_name=host or settings().host,
+        server_name=at,
         server_port=settings().port if port is None else port,
         prevent_thread_lock=True,
         quiet=True,

@@ -5,13 +5,20 @@ from __future__ import annotations
 from simulator.app.markup import esc, icon
 
 
-def topbar(title: str) -> str:
-    """Name, the ways to go, light or dark; and where finished caller turns are announced to screen readers."""
+def topbar(title: str, *, calls: bool = True) -> str:
+    """Name, the ways to go, light or dark; and where finished caller turns are announced to screen readers. `calls`: on
+    the page where calls are taken; else on the one beside it."""
+    ways = (
+        '<button type="button" class="btn ghost" id="nav-new" data-act="new">New call</button>'
+        '<button type="button" class="btn ghost" id="nav-history" data-act="history">Your calls</button>'
+        '<a class="btn ghost" id="nav-calibrate" href="./calibrate">Calibrate</a>'
+        if calls
+        else '<a class="btn ghost" id="nav-calls" href="./">Calls</a>'
+    )
     return (
         '<header class="topbar" role="banner"><a class="skip" href="#app" data-skip>Skip to the content</a>'
         f'<p class="brand">{_LOGO}<span>{esc(title)}</span></p>'
-        '<nav aria-label="Main"><button type="button" class="btn ghost" id="nav-new" data-act="new">New call</button>'
-        '<button type="button" class="btn ghost" id="nav-history" data-act="history">Your calls</button>'
+        f'<nav aria-label="Main">{ways}'
         '<button type="button" class="btn ghost icon-only" id="nav-theme" data-theme aria-label="Light or dark">'
         f"{icon('sun')}"
         "</button></nav></header>"

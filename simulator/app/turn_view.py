@@ -6,7 +6,10 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from simulator.app.markup import DIMENSIONS, LEVEL_WORDS, avatar, chip, esc, joined, tag_label
-from simulator.assessment import Assessment, DimensionScore, Evidence
+from simulator.app.opinion_view import beside_level, missing
+from simulator.assessment import Assessment, Check, DimensionScore, Evidence
+from simulator.evaluator.facts import place
+from simulator.events import SecondOpinionGiven
 from simulator.persona import Persona
 from simulator.prompts import LONGEST
 from simulator.transcript import Turn
@@ -17,13 +20,20 @@ LONG = 1_400
 
 
 def trainee_turn(
-    turn: Turn, grades: Assessment | None, *, shown: bool, waiting: str = "", extra: str = "", place: str = "turn"
+    turn: Turn,
+    grades: Assessment | None,
+    *,
+    shown: bool,
+    waiting: str = "",
+    extra: str = "",
+    place: str = "turn",
+    second: SecondOpinionGiven | None = None,
 ) -> str:
     """A trainee turn. `shown`: grades may be seen (no exam). `waiting`: what is being done with it now. `place` begins
-    its id, so that the same turn can stand on two screens."""
+    its id, so that the same turn can stand on two screens. `second`: another model's view of the turn, if there is one."""
     beside = ""
     if grades is not None and shown:
-        beside = grade(turn, grades, place)
+        beside = grade(turn, grades, place, second)
         if len(turn.text) > LONGEST:
             beside += f'<p class="fine">Only the first {LONGEST} characters were graded.</p>'
     elif waiting:
@@ -102,19 +112,19 @@ def _kind(evidence: Evidence, grades: Assessment | None) -> str:
     return "good" if level > 3 else "bad"
 
 
-def grade(turn: Turn, grades: Assessment, place: str = "turn") -> str:
-    """The four chips, which open to the reasons."""
+def grade(turn: Turn, grades: Assessment, place: str = "turn", second: SecondOpinionGiven | None = None) -> str:
+    """The four chips, which open to the reasons, each with what another model says (`second`)."""
     chips = joined(chip(name, _level(grades, d)) for d, name in DIMENSIONS.items())
     spoken = ", ".join(
         f"{name} {'does not apply' if (level := _level(grades, d)) is None else level}"
         for d, name in DIMENSIONS.items()
     )
-    rows = joined(_row(d, name, grades) for d, name in DIMENSIONS.items())
+    rows = joined(_row(d, name, grades, second) for d, name in DIMENSIONS.items())
     return (
         f'<details class="grade" data-k="g{turn.index}" id="{place}-grade-{turn.index}">'
         f'<summary aria-label="Grade of this turn: {esc(spoken)}. Open for the reasons.">{chips}'
         '<span class="why" aria-hidden="true">Why</span></summary>'
-        f'<div class="reasons"><dl>{rows}</dl>{_tags(grades)}</div></details>'
+        f'<div class="reasons"><dl>{rows}</dl>{missing(second)}{_tags(grades)}{_checked(grades.checks)}</div></details>'
     )
 
 
@@ -123,21 +133,36 @@ def _level(grades: Assessment, dimension: Dimension) -> int | None:
     return score.level if score is not None else None
 
 
-def _row(dimension: Dimension, name: str, grades: Assessment) -> str:
+def _row(dimension: Dimension, name: str, grades: Assessment, second: SecondOpinionGiven | None) -> str:
     score = grades.scores.get(dimension) or DimensionScore(confidence=0.0, reason="It was not graded.")
     quotes = [e.quote for e in grades.evidence if e.about == dimension and isinstance(e.about, Dimension)]
     quoted = joined(f'<q dir="auto">{esc(q)}</q>' for q in quotes)
     word = "does not apply" if score.level is None else f"{score.level} of 5, {LEVEL_WORDS[score.level]}"
-    reason = esc(score.reason) if score.reason else ""
+    why = score.rationale or score.reason
+    more = f'<p class="needed">{esc(score.needed)}</p>' if score.needed else ""
     return (
-        f'<div class="reason"><dt>{chip(name, score.level)}</dt><dd><p><b>{word}.</b> {reason}</p>{quoted}'
-        f"<small>{_sure(score.confidence)}</small></dd></div>"
+        f'<div class="reason"><dt>{chip(name, score.level)}</dt><dd><p><b>{word}.</b> {esc(why)}</p>{quoted}{more}'
+        f"<small>{_sure(score)}</small>{beside_level(dimension, second)}</dd></div>"
     )
 
 
-def _sure(confidence: float) -> str:
-    words = "sure" if confidence >= 0.75 else "fairly sure" if confidence >= 0.5 else "unsure"
-    return f"The grader is {words} ({confidence:.0%})."
+def _sure(score: DimensionScore) -> str:
+    if score.unsure:
+        return f"The grader is unsure ({score.confidence:.0%}): let a person look at this one."
+    return f"The grader is {'sure' if score.confidence >= 0.75 else 'fairly sure'} ({score.confidence:.0%})."
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
+
+
+def _checked(checks: Iterable[Check]) -> str:
+    """What did not hold against the file: what was said, and what stands there."""
+    items = joined(
+        f'<li>You said: <q dir="auto">{esc(c.quote)}</q> {esc(_capital(place(c)))}: <b dir="auto">{esc(c.says)}</b></li>'
+        for c in checks
+    )
+    return f'<div class="filed"><h4>Checked against the file</h4><ul>{items}</ul></div>' if items else ""
 
 
 def _tags(grades: Assessment) -> str:

@@ -17,9 +17,12 @@ from simulator.vocabulary import Difficulty, Dimension, Register
 if TYPE_CHECKING:
     from simulator.call import Call
     from simulator.events import Event
+    from simulator.opinions import Opinions
     from simulator.rehearsal import Rehearsal
 
 T = TypeVar("T")
+PATIENCE = 60.0
+"""Seconds that the debrief waits for second opinions."""
 OWNER = "terminal"
 """Whose calls are taken here."""
 COMMANDS = {
@@ -42,6 +45,12 @@ def chat(
     hints: Annotated[bool, typer.Option("--hints/--no-hints", help="Grades and mood after each turn, /hint.")] = True,
     model: Annotated[str | None, typer.Option(show_default=False)] = None,
     evaluator: Annotated[str | None, typer.Option(show_default=False)] = None,
+    second_opinion: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Another model that looks at every turn, too; '' for none.", show_default=False
+        ),
+    ] = None,
     words: Annotated[Words, typer.Option(help="written: the persona's written lines only.")] = Words.MODEL,
     resume: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on with a stored call.", show_default=False)
@@ -77,7 +86,9 @@ def chat(
             return
         choices = Choices(who, about, difficulty, medium, hints, seed)
     with Steps("the model") as steps:
-        rehearsals = opening.open_rehearsals(model, evaluator, progress=steps, written=words is Words.WRITTEN)
+        rehearsals = opening.open_rehearsals(
+            model, evaluator, progress=steps, written=words is Words.WRITTEN, second_opinion=second_opinion
+        )
     with rehearsals:
         tell(rehearsals.told)
         if choices is not None:
@@ -85,14 +96,14 @@ def chat(
         else:
             row = find(rehearsals.store, resume or "")
             rehearsal = rehearsals.take_up(row.id, owner=row.owner)
-        _Desk(rehearsal).take()
+        _Desk(rehearsal, rehearsals.opinions).take()
 
 
 class _Desk:
     """One call on the screen."""
 
-    def __init__(self, rehearsal: Rehearsal) -> None:
-        self.rehearsal = rehearsal
+    def __init__(self, rehearsal: Rehearsal, opinions: Opinions | None = None) -> None:
+        self.rehearsal, self.opinions = rehearsal, opinions
         self.name = rehearsal.call.start.persona.name
         self.hints = rehearsal.call.start.hints
 
@@ -216,7 +227,20 @@ class _Desk:
             if advice is not None:
                 say(f"{name} (turn {advice.turn + 1}): “{advice.quote}”")
                 say(wrapped(advice.text, "  "))
+        self._second_opinion()
         say(f"The whole debrief: simulator export {self.rehearsal.id} --format html --output debrief.html")
+
+    def _second_opinion(self) -> None:
+        """How far another model's view agrees, once it has looked at the last turns, too."""
+        from simulator.debrief.agreement import agreement
+
+        if self.opinions is not None and not self.opinions.settled(0):
+            tell("Waiting for the second opinion; Ctrl-C goes on without.")
+            with contextlib.suppress(KeyboardInterrupt):
+                self.opinions.settled(PATIENCE)
+        found = agreement(self.call)
+        if found is not None:
+            say(wrapped(f"Another model's view ({found.model}): {found.sentence}", "  "))
 
 
 def _chosen(kind: str, known: Mapping[str, T], titles: Mapping[str, str]) -> T | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,19 +13,37 @@ from simulator.cli.screen import Steps, counted, tell
 
 if TYPE_CHECKING:
     from simulator.assessment import Assessment
-    from simulator.cli.rows import GradeRequest, GradeRow
+    from simulator.cli.rows import GradeRequest, GradeRow, SecondRow
+    from simulator.evaluator.second_opinion import Failed
+
+
+class Offsets(StrEnum):
+    """current: on the organisation's scale, where one was adopted on `/calibrate`; none: on the machine's own."""
+
+    CURRENT = "current"
+    NONE = "none"
 
 
 def grade(
     input_: Annotated[str, typer.Option("--input", help="Turns to grade, JSON lines; '-' for stdin.")] = "-",
     output: Annotated[str, typer.Option(help="Where the grades go, JSON lines; '-' for stdout.")] = "-",
     evaluator: Annotated[str | None, typer.Option(help="auto, standard or small.", show_default=False)] = None,
+    second_opinion: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Another model that looks at every turn, too; '' for none.", show_default=False
+        ),
+    ] = None,
+    offsets: Annotated[
+        Offsets, typer.Option(help="current: on your organisation's scale, if it has one; none: the machine's own.")
+    ] = Offsets.CURRENT,
 ) -> int:
     """Grade trainee turns. Exit code 1 if a row could not be graded; the others are all written."""
     from simulator import opening
     from simulator.cli.logs import log_to_file
     from simulator.cli.rows import GradeRequest, lines, parsed, put, reading, writing
     from simulator.errors import FormatError, ModelError
+    from simulator.evaluator.facts import check, with_checks
     from simulator.transcript import Speaker, Turn
 
     log_to_file()
@@ -32,7 +52,11 @@ def grade(
     bad, done, seen = 0, 0, dict[str, int]()
     with reading(input_) as source:
         with Steps("the evaluator") as steps:
-            grader, model = opening.open_evaluator(evaluator, progress=steps)
+            machine, second, models = opening.open_graders(evaluator, second_opinion, progress=steps)
+            if second is not None:
+                with contextlib.suppress(ModelError):  # every row will tell it
+                    second.read_ahead()
+        grader = opening.on_scale(machine) if offsets is Offsets.CURRENT else machine
         with writing(output) as target:
             update = counted("graded", total)
             try:
@@ -52,16 +76,21 @@ def grade(
                     turn = Turn(len(before), Speaker.TRAINEE, row.turn)
                     try:
                         grades = grader.grade(turn, before, row.brief, cache_key=_key(row))
+                        grades = with_checks(grades, check(turn, before, row.brief))
                     except ModelError as error:
                         bad += 1
                         tell(f"error: {name}, line {number}: {error}")
                         continue
-                    put(target, graded(row.id, grades).model_dump_json())
+                    told = graded(row.id, grades)
+                    if second is not None:
+                        other = second.grade(turn, before, row.brief)
+                        told = told.model_copy(update={"second_opinion": seconded(second.model_name, other)})
+                    put(target, told.model_dump_json(exclude={"second_opinion"} if second is None else None))
                     done += 1
                     update(done)
             finally:
                 update(-1)
-                if model is not None:
+                for model in models:
                     model.close()
     if bad:
         tell(f"{done} graded, {bad} could not be read")
@@ -90,9 +119,23 @@ def graded(row_id: str, grades: Assessment) -> GradeRow:
                 **{d.value: s.confidence for d, s in grades.scores.items()},
                 **{t.value: p for t, p in grades.tag_confidence.items()},
             },
+            "checks": [c.model_dump(mode="json") for c in grades.checks],
+            "grader": grades.grader,
             "seconds": grades.seconds,
         }
     )
+
+
+def seconded(model: str, given: Assessment | Failed) -> SecondRow:
+    """What another model says of the turn, or why it says nothing."""
+    from simulator.cli.rows import SecondRow
+    from simulator.evaluator.second_opinion import Failed
+
+    if isinstance(given, Failed):
+        return SecondRow(model=model, levels=None, confidence=None, seconds=None, reason=given.reason)
+    levels = {d.value: score.level for d, score in given.scores.items()}
+    confidence = {d.value: score.confidence for d, score in given.scores.items()}
+    return SecondRow(model=model, levels=levels, confidence=confidence, seconds=given.seconds, reason="")
 
 
 def _key(row: GradeRequest) -> str:

@@ -60,6 +60,7 @@ def play(
         with Steps("the model") as steps:
             parts = opening.open_parts(model, evaluator, progress=steps, written=words is Words.WRITTEN)
         with closing(parts), writing(output) as target:
+            parts.evaluator = opening.on_scale(parts.evaluator)
             start = CallStarted(
                 at=time.time(),
                 persona=who,

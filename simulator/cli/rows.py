@@ -96,6 +96,16 @@ class GradeRequest(Row):
         return transcript
 
 
+class SecondRow(BaseModel):
+    """Another model's view of one turn: everything null and a `reason` where there is none."""
+
+    model: str
+    levels: dict[str, int | None] | None
+    confidence: dict[str, float] | None
+    seconds: float | None
+    reason: str
+
+
 class GradeRow(BaseModel):
     """The grades of one turn. A level is 1-5, or null where the dimension does not apply."""
 
@@ -109,7 +119,13 @@ class GradeRow(BaseModel):
     evidence: list[dict[str, str]]
     """Each with `quote` and either `dimension` or `tag`."""
     confidence: dict[str, float]
+    checks: list[dict[str, str | int | None]] = []
+    """What the facts and the policy have against the turn: `fault`, `quote`, `start`, `source`, `title`, `says`."""
+    grader: str = ""
+    """Who graded, with version and, where it applies, the organisation's scale."""
     seconds: float
+    second_opinion: SecondRow | None = None
+    """Only in the row if one was asked for."""
 
 
 R = TypeVar("R", bound=Row)
@@ -225,4 +241,15 @@ def _kind(value: object) -> str:
     return names.get(type(value), "that")
 
 
-__all__ = ["FORMAT", "GradeRequest", "GradeRow", "ScriptRow", "lines", "parsed", "put", "reading", "writing"]
+__all__ = [
+    "FORMAT",
+    "GradeRequest",
+    "GradeRow",
+    "ScriptRow",
+    "SecondRow",
+    "lines",
+    "parsed",
+    "put",
+    "reading",
+    "writing",
+]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import ipaddress
 import signal
 import socket
 import threading
@@ -31,6 +30,12 @@ def serve(
         ),
     ] = None,
     evaluator: Annotated[str | None, typer.Option(help="auto, standard or small.", show_default=False)] = None,
+    second_opinion: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="Another model that looks at every turn, too; '' for none.", show_default=False
+        ),
+    ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="Port to listen on.", show_default="7860")] = None,
     open_: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in a browser.")] = False,
@@ -42,7 +47,7 @@ def serve(
     ] = False,
 ) -> None:
     """Serve the web page on this machine."""
-    from simulator.settings import settings
+    from simulator.settings import is_loopback, settings
 
     chosen = settings()
     at_host, at_port = (host or chosen.host).strip(), port or chosen.port
@@ -66,7 +71,7 @@ def serve(
             raise KeyboardInterrupt
 
     with Steps("the model") as steps:
-        rehearsals = open_rehearsals(model, evaluator, progress=steps, settings=chosen)
+        rehearsals = open_rehearsals(model, evaluator, progress=steps, settings=chosen, second_opinion=second_opinion)
     with rehearsals:
         say(rehearsals.told)
         rehearsals.warm_up()
@@ -92,16 +97,6 @@ def serve(
                 page.close(verbose=False)
     if received and received[0] == signal.SIGINT:
         raise KeyboardInterrupt
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach `host`."""
-    if host.lower() in ("localhost", "localhost."):
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def check_port(host: str, port: int) -> None:

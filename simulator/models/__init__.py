@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from simulator.models.base import (
+        DecidingModel,
         FeatureModel,
         Features,
         LanguageModel,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MODELS",
     "Choice",
+    "DecidingModel",
     "EmbeddedModel",
     "FeatureModel",
     "Features",
@@ -42,7 +44,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "base": ("FeatureModel", "Features", "LanguageModel", "ModelInfo", "Sampling", "Source"),
+    "base": ("DecidingModel", "FeatureModel", "Features", "LanguageModel", "ModelInfo", "Sampling", "Source"),
     "choose": ("Choice", "choose_model", "open_model"),
     "local": ("LocalModel",),
     "scripted": ("ScriptedModel",),

@@ -1,14 +1,15 @@
 """What the rest of the program may ask of a language model. No weights and no torch here.
 
-Two abilities, two protocols: a `LanguageModel` continues a text; a `FeatureModel` also shows what its middle layers
-made of a text. A prompt is a tuple of *segments* that only ever grows at its end during a call, so that an
-implementation can keep the key-value cache of the segments it has already read. Segments are tokenised one by one and
-prefilled one by one, always in the same cuts: a cache rebuilt from nothing is then bit for bit the cache that was kept.
+Three abilities, three protocols: a `LanguageModel` continues a text; a `FeatureModel` also shows what its middle layers
+made of a text; a `DecidingModel` says how likely each of a few given answers is. A prompt is a tuple of *segments* that
+only ever grows at its end during a call, so that an implementation can keep the key-value cache of the segments it has
+already read. Segments are tokenised one by one and prefilled one by one, always in the same cuts: a cache rebuilt from
+nothing is then bit for bit the cache that was kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -53,11 +54,15 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Hidden states of the last segment. `states`: float32 [layers, tokens, width]; `offsets`: one (start, end) pair of
-    character positions in that segment for each token."""
+    """Hidden states of the last segments. `states`: float32 [layers, tokens, width]; `offsets`: one (start, end) pair of
+    character positions in those segments, joined, for each token."""
 
     states: NDArray[np.float32]
     offsets: tuple[tuple[int, int], ...]
+
+
+class GivenUp(Exception):
+    """Raised by a `pause` between two pieces of work: nothing is half done. Says why, in a sentence."""
 
 
 @runtime_checkable
@@ -84,7 +89,33 @@ class LanguageModel(Protocol):
 class FeatureModel(LanguageModel, Protocol):
     """A local model whose middle layers can be read."""
 
-    def features(self, segments: tuple[str, ...], *, layers: tuple[int, ...], cache_key: str | None = None) -> Features:
-        """Hidden states after each of `layers` (1 = after the first block) for the tokens of the last segment, in the
-        context of the segments before it. The layers above the highest asked for are not run."""
+    def features(
+        self, segments: tuple[str, ...], *, layers: tuple[int, ...], last: int = 1, cache_key: str | None = None
+    ) -> Features:
+        """Hidden states after each of `layers` (1 = after the first block) for the tokens of the `last` segments, in the
+        context of the segments before them. The layers above the highest asked for are not run."""
         ...
+
+
+@runtime_checkable
+class DecidingModel(LanguageModel, Protocol):
+    """A model that can be asked to choose."""
+
+    def decide(
+        self,
+        segments: tuple[str, ...],
+        options: tuple[str, ...],
+        *,
+        cache_key: str | None = None,
+        pause: Callable[[], None] | None = None,
+    ) -> tuple[float, ...]:
+        """Probability of each of `options` as the continuation of the joined `segments`, in the order of `options`;
+        they sum to 1, for nothing else may follow. Options are different and not empty. `cache_key` never changes them.
+        `pause` is called before each piece of work: it may wait, or raise GivenUp. Raises ModelError."""
+        ...
+
+
+def check_options(options: tuple[str, ...]) -> None:
+    """Raises ValueError unless there are options, all different and none empty: a mistake of the program, not of a user."""
+    if not options or not all(options) or len(set(options)) < len(options):
+        raise ValueError(f"options must be different and not empty: {options!r}")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.errors import ModelError
-from simulator.models.base import Features, ModelInfo, Sampling
+from simulator.models.base import Features, GivenUp, ModelInfo, Sampling, check_options
 from simulator.models.decoding import Detokenizer, draw, filtered
 from simulator.models.loading import load
 from simulator.models.prefix_cache import CacheShelf, PrefixCache
@@ -34,6 +34,8 @@ CACHE_BYTES = 512 * 2**20
 CHUNK = 512
 """Tokens prefilled in one go: long enough for full speed, short enough that another call's next token can go between.
 Cut from the start of each segment, so the same segment is always cut the same way."""
+SMALL_CHUNK = 64
+"""The same for decisions, which are made in the background: whoever speaks waits no longer than this takes."""
 
 
 class LocalModel:
@@ -92,33 +94,71 @@ class LocalModel:
         with closing(self._pieces(segments, sampling, cache_key)) as pieces:
             yield from filtered(pieces, sampling.stop)
 
-    def features(self, segments: tuple[str, ...], *, layers: tuple[int, ...], cache_key: str | None = None) -> Features:
+    def features(
+        self, segments: tuple[str, ...], *, layers: tuple[int, ...], last: int = 1, cache_key: str | None = None
+    ) -> Features:
         """Hidden states (float32 [layers, tokens, width], in the order of `layers`, 1 = after the first block, before
-        any final norm) of the last segment's tokens; `offsets` are exact characters in that segment.
+        any final norm) of the tokens of the `last` segments (>= 1); `offsets` are exact characters in those, joined.
 
         Only the first max(layers) blocks run. Raises ModelError for a layer that is not there, and as `stream` does.
         """
         if not layers or not all(1 <= layer <= self.layers for layer in layers):
             raise ModelError(f"{self._info.name} has layers 1 to {self.layers}, not {list(layers)}.")
         prompt = self._fit(segments, reserve=0)
-        depth = max(layers)
+        depth, last = max(layers), min(last, len(prompt))
         key = None if cache_key is None else (cache_key, depth)  # caches of another depth hold other layers
         cache = self._shelf.take(key)
-        cache.keep(min(cache.matching(prompt), len(prompt) - 1))
+        first = len(prompt) - last
+        cache.keep(min(cache.matching(prompt), first))
         chunks: list[Any] = []
+        offsets: list[tuple[int, int]] = []
+        shift = 0
         for index in range(len(cache.segments), len(prompt)):
             ids = self._ids(prompt, index)
-            wanted = layers if index == len(prompt) - 1 else ()
+            wanted = layers if index >= first else ()
             for at in range(0, len(ids), CHUNK):
                 chunks += self._read(ids[at : at + CHUNK], cache.store, depth, wanted)
             cache.add(prompt[index], len(ids), None)
+            if wanted:
+                offsets += [(a + shift, b + shift) for a, b in self._encode(prompt[index])[1]]
+                shift += len(prompt[index])
         self._shelf.put(key, cache)
-        offsets = self._encode(prompt[-1])[1]
         width = int(self._model.config.get_text_config().hidden_size)
         states = np.concatenate(chunks, axis=1) if chunks else np.zeros((len(layers), 0, width), np.float32)
-        return Features(
-            states[:, states.shape[1] - len(offsets) :], offsets
-        )  # a beginning-of-text id has no characters
+        # a beginning-of-text id, before the first segment, has no characters
+        return Features(states[:, states.shape[1] - len(offsets) :], tuple(offsets))
+
+    def decide(
+        self,
+        segments: tuple[str, ...],
+        options: tuple[str, ...],
+        *,
+        cache_key: str | None = None,
+        pause: Callable[[], None] | None = None,
+    ) -> tuple[float, ...]:
+        """Probabilities of `options` after `segments`: of their first tokens where these differ, which costs no pass
+        beyond the prompt's; else of the whole options, a pass a token. Raises ModelError as `stream` does.
+
+        transformers' own `pipeline("decision")` reads the same numbers, but the whole prompt anew each time (it runs
+        without a cache): with a rubric in the prompt that would be most of the work, four times a turn.
+        """
+        check_options(options)
+        ids = [self._encode(option)[0] for option in options]
+        if not all(ids):
+            raise ModelError(f"{self._info.name} has no tokens for one of {', '.join(options)}.")
+        prompt = self._fit(segments, reserve=max(map(len, ids)))
+        cache = self._shelf.take(cache_key)
+        try:
+            scores = self._scores(cache, self._prefill(cache, prompt, SMALL_CHUNK, pause), ids)
+        except GivenUp:  # between two passes: the cache is sound
+            raise
+        except (Exception, KeyboardInterrupt):
+            cache = PrefixCache()  # some layers may have grown and others not
+            raise
+        finally:
+            cache.keep(len(cache.segments))
+            self._shelf.put(cache_key, cache)
+        return tuple(float(p) for p in scores.double().softmax(-1))
 
     def close(self) -> None:
         """Let go of weights and caches; later calls raise ModelError."""
@@ -160,7 +200,13 @@ class LocalModel:
             cache.keep(len(cache.segments))
             self._shelf.put(cache_key, cache)
 
-    def _prefill(self, cache: PrefixCache, prompt: tuple[str, ...]) -> torch.Tensor:
+    def _prefill(
+        self,
+        cache: PrefixCache,
+        prompt: tuple[str, ...],
+        chunk: int = CHUNK,
+        pause: Callable[[], None] | None = None,
+    ) -> torch.Tensor:
         """Scores after `prompt`, float32 [vocabulary]; `cache` then holds exactly its segments."""
         same = cache.matching(prompt)
         if same < len(prompt) or cache.logits is None or same < len(cache.segments):
@@ -169,11 +215,31 @@ class LocalModel:
             cache.keep(min(same, last))
         for index in range(len(cache.segments), len(prompt)):
             ids, logits = self._ids(prompt, index), cache.logits
-            for at in range(0, len(ids), CHUNK):
-                logits = self._forward(ids[at : at + CHUNK], cache.store)
+            for at in range(0, len(ids), chunk):
+                if pause is not None:
+                    pause()
+                logits = self._forward(ids[at : at + chunk], cache.store)
             cache.add(prompt[index], len(ids), logits)
         scores: torch.Tensor = cache.logits
         return scores
+
+    def _scores(self, cache: PrefixCache, logits: torch.Tensor, options: list[list[int]]) -> torch.Tensor:
+        """Log-odds of each run of ids after what `cache` holds, [options]."""
+        import torch
+
+        firsts = [ids[0] for ids in options]
+        if len(set(firsts)) == len(firsts):
+            return logits[firsts]
+        whole: list[torch.Tensor] = []
+        for ids in options:
+            after, total = logits, torch.zeros(())
+            for at, token in enumerate(ids):
+                total = total + after.log_softmax(-1)[token]
+                if at + 1 < len(ids):
+                    after = self._forward([token], cache.store)
+            cache.keep(len(cache.segments))
+            whole.append(total)
+        return torch.stack(whole)
 
     def _forward(self, ids: list[int], store: Any) -> torch.Tensor:
         """One pass over `ids` after what `store` holds; scores after the last, float32 [vocabulary] on the CPU."""

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from simulator.errors import ModelNotFoundError, ServerError, near, shorten
-from simulator.models.base import ModelInfo, Sampling, Source
+from simulator.models.base import ModelInfo, Sampling, Source, check_options
 from simulator.models.decoding import filtered
+from simulator.models.server_decision import Way, asked, decision
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -57,6 +58,7 @@ class ServerModel:
             raise ServerError(f"{shorten(address)!r} is not an address like http://localhost:8000/v1#model.")
         self._url = url.rstrip("/")
         self._timeout, self._messages = timeout, messages
+        self._ways = list(Way)  # of asking for a decision; those that this server refuses are dropped
         # The client refuses an empty key; servers that want none ignore it.
         self._client: OpenAI = OpenAI(
             base_url=self._url, api_key=api_key or "none", timeout=timeout, max_retries=max_retries
@@ -101,6 +103,45 @@ class ServerModel:
         middle, when the stream breaks), ModelNotFoundError."""
         with closing(self._pieces(segments, sampling)) as pieces:
             yield from filtered(pieces, sampling.stop)
+
+    def decide(
+        self,
+        segments: tuple[str, ...],
+        options: tuple[str, ...],
+        *,
+        cache_key: str | None = None,
+        pause: Callable[[], None] | None = None,
+    ) -> tuple[float, ...]:
+        """Probabilities of `options` where the server tells those of its first token; else 1 for the option it
+        answers, asked for in a JSON schema, or at last in plain words. Raises ServerError also when no way of asking
+        brings one of the options; ModelNotFoundError."""
+        import openai
+
+        check_options(options)
+        if pause is not None:
+            pause()
+        messages, said, refused = self._messages(segments), "", list[Way]()
+        for way in tuple(self._ways):
+            with self._explained():
+                try:
+                    answer: Any = self._client.chat.completions.create(
+                        model=self._name, **asked(way, messages, options)
+                    )
+                except (openai.BadRequestError, openai.UnprocessableEntityError):
+                    if way is self._ways[-1]:
+                        raise
+                    refused.append(way)
+                    continue
+            if not hasattr(answer, "choices"):  # a page of HTML arrives as a string
+                raise ServerError(self._not_openai())
+            # Only now: were it the prompt that the server refuses, every way would be refused.
+            self._ways = [w for w in self._ways if w not in refused]
+            found, said = decision(way, answer, options)
+            if found:
+                return found
+        raise ServerError(
+            f"the model server at {self._url} answered {shorten(said, 60)!r}, which is none of {', '.join(options)}."
+        )
 
     def close(self) -> None:
         """Close the connections."""

@@ -23,6 +23,7 @@ from simulator.errors import StoreError, UnknownNameError, shorten
 from simulator.events import EVENT, FORMAT, CallEnded, CallStarted, StoredEvent, TraineeSpoke
 from simulator.settings import settings
 from simulator.store import engine as backend
+from simulator.store.calibration import CalibrationStore
 from simulator.store.migrate import bring_forward
 from simulator.store.tables import calls, events
 from simulator.vocabulary import Difficulty, Ending, Register
@@ -74,6 +75,7 @@ class Store:
         self._engine = engine
         self._writes = backend.writing(engine)
         self._closed = False
+        self.calibration = CalibrationStore(engine, self._told)
 
     def create(self, stream: Iterable[StoredEvent], *, owner: str, call_id: str | None = None) -> CallRow:
         """Store a new call of `owner`: its `CallStarted` and whatever has followed (a branch, an import)."""

@@ -74,6 +74,7 @@
     for (const box of $$("details[data-wide-open]", element))
       if (!box.dataset.known) { box.dataset.known = "1"; box.open = wide.matches; }
     for (const box of $$("[data-kb]", element)) filter(box);
+    for (const box of $$("[data-scroll-end]", element)) box.scrollTop = box.scrollHeight;
     if (name === "signal") orders($("[data-n]", element));
     if (name === "stage" || name === "banner") sending = 0;
     if (name === "stage") staged($(".stage", element));
@@ -111,6 +112,8 @@
     for (const name of ["turn", "page", "what"]) if (name in d) data[name] = d[name];
     const call = target.closest("[data-call]");
     if (call) data.call = call.dataset.call;
+    const sheet = target.closest("form[data-form]");
+    if (sheet) Object.assign(data, Object.fromEntries(new FormData(sheet)));
     if (d.act === "start") Object.assign(data, form(), { accepted: $("#accept-note")?.checked ?? true });
     if (d.act === "end" || d.act === "debrief") data.text = $("#notes")?.value;
     if (d.field) data.text = document.getElementById(d.field)?.value;

@@ -1,0 +1,49 @@
+"""The page `/calibrate`: its parts and events. No logic of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from simulator.app.calibrate import Studio
+from simulator.app.identity import STORAGE_KEY
+from simulator.app.region import region
+from simulator.app.topbar import topbar
+from simulator.app.views import View
+from simulator.rehearsal import Rehearsals
+
+PATH = "/calibrate"
+
+
+def add(page: gr.Blocks, rehearsals: Rehearsals, *, secret: str, title: str, limit: int, shared: bool = False) -> None:
+    """Give the app this page too. `secret` as on the first page: a browser is the same one on both. `shared`: see `Studio`."""
+    studio = Studio(rehearsals, shared=shared)
+    with page.route("Calibrate", PATH, show_in_navbar=False):
+        me = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=secret)
+        with gr.Column(elem_id="app"):
+            region("bar", topbar(title, calls=False))
+            parts: dict[str, Any] = {"me": me, "banner": region("banner"), "signal": region("signal")}
+            with gr.Column(elem_id="screen-calibrate"):
+                parts["studio"] = region("studio")
+        how: dict[str, Any] = {
+            "outputs": list(parts.values()),
+            "concurrency_id": "calls",
+            "concurrency_limit": limit,
+            "show_progress": "hidden",
+            "api_visibility": "private",
+        }
+
+        def placed(views: Iterator[View]) -> Iterator[dict[Any, Any]]:
+            for view in views:
+                yield {parts[name]: content for name, content in view.items()}
+
+        def on_load(kept: Any) -> Iterator[dict[Any, Any]]:
+            yield from placed(studio.load(kept))
+
+        def on_act(kept: Any, event: gr.EventData) -> Iterator[dict[Any, Any]]:
+            yield from placed(studio.act(kept, event._data))
+
+        page.load(on_load, inputs=[me], **how)
+        parts["studio"].act(on_act, inputs=[me], trigger_mode="multiple", **how)
