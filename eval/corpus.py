@@ -3,30 +3,63 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 from simulator.errors import DataError
 from simulator.scenario import Brief
 from simulator.transcript import Speaker, Transcript, Turn
-from simulator.vocabulary import Dimension, Fault, Tag, Technique
+from simulator.vocabulary import Dimension, Fault, Register, Tag, Technique
+
+Levels = dict[Dimension, int | None]
+WRITER = "writer"
+"""The rater who wrote the turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What one rater gave one turn. `levels` None: not applicable."""
+
+    rater: str
+    levels: Levels
+    tags: frozenset[Tag]
 
 
 @dataclass(frozen=True, slots=True)
 class GradedTurn:
-    """One trainee turn with its reference labels. `levels` None: not applicable. `author`: whose hand graded it."""
+    """One trainee turn with its reference labels. `levels` None: not applicable. `author`: whose hand wrote the call.
+
+    `ratings`: everyone's, the writer's own first; empty where only the reference is known.
+    """
 
     call: str
     author: str
     persona: str
+    medium: Register
     brief: Brief
     before: Transcript
     turn: Turn
-    levels: dict[Dimension, int | None]
+    levels: Levels
     tags: frozenset[Tag]
+    ratings: tuple[Rating, ...] = ()
+    home: str = ""
+    """Where the call is set, and with it how people there talk; '' where that is not known."""
+
+    @property
+    def blind(self) -> tuple[Rating, ...]:
+        """Ratings by others than the writer, who knew what they meant: the reference is made of these where there are any."""
+        return tuple(r for r in self.ratings if r.rater != WRITER) or self.ratings
+
+    def mean(self, dimension: Dimension) -> float | None:
+        """Mean level over the blind raters who gave one, where the dimension applies: what training aims at."""
+        if self.levels[dimension] is None:
+            return None
+        given = [level for r in self.blind if (level := r.levels[dimension]) is not None]
+        return sum(given) / len(given) if given else self.levels[dimension]
 
 
 def graded_turns(path: Path | None = None) -> list[GradedTurn]:
@@ -47,26 +80,34 @@ def is_test(call: str) -> bool:
     return crc32(call.encode()) % 5 == 0
 
 
-def _of_call(row: dict[str, object]) -> Iterator[GradedTurn]:
-    scenario, persona, said = row["scenario"], row["persona"], row["turns"]
-    assert isinstance(scenario, dict) and isinstance(persona, dict) and isinstance(said, list)
+def _of_call(row: dict[str, Any]) -> Iterator[GradedTurn]:
+    scenario, persona = row["scenario"], row["persona"]
     brief = Brief(scenario["business"], scenario["issue"], tuple(scenario["facts"]), tuple(scenario["policy"]))
     transcript = Transcript()
-    for turn in said:
+    for said in row["turns"]:
         before = transcript
-        transcript = transcript.plus(Speaker(turn["speaker"]), turn["text"])
-        if turn["speaker"] == Speaker.TRAINEE:
+        transcript = transcript.plus(Speaker(said["speaker"]), said["text"])
+        if said["speaker"] == Speaker.TRAINEE:
             yield GradedTurn(
                 call=str(row["id"]),
                 author=str(row["id"]).split("-")[0],
                 persona=persona["type"],
+                medium=Register(row.get("register", Register.PHONE)),
                 brief=brief,
                 before=before,
                 turn=transcript.turns[-1],
-                levels={d: turn["grade"][d.value] for d in Dimension},
-                tags=frozenset(_tag(t) for t in turn["tags"]),
+                levels=_levels(said["grade"]),
+                tags=_tags(said["tags"]),
+                ratings=tuple(
+                    Rating(r["rater"], _levels(r["grade"]), _tags(r["tags"])) for r in said.get("ratings", ())
+                ),
+                home=row.get("home", ""),
             )
 
 
-def _tag(name: str) -> Tag:
-    return Technique(name) if name in set(Technique) else Fault(name)
+def _levels(grade: Mapping[str, int | None]) -> Levels:
+    return {d: grade[d.value] for d in Dimension}
+
+
+def _tags(names: list[str]) -> frozenset[Tag]:
+    return frozenset(Technique(n) if n in set(Technique) else Fault(n) for n in names)

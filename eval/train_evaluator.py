@@ -1,71 +1,61 @@
 """Trains the grading heads from the graded calls: `python -m eval.train_evaluator --base standard|small`.
 
-Closed-form ridge regressions on frozen features (float64; same features, same heads), one strength for all heads chosen
-by leaving out one author after another on the training calls. The links to probabilities are fitted to those left-out
-predictions, so that the confidence is that of turns the heads have not seen. Test calls are never touched. Reading the
-features takes minutes (small) to a quarter of an hour (standard) on two cores; they are kept in the cache folder.
+Closed-form kernel ridge regressions on frozen features (float64; same features, same heads), one strength for all heads
+chosen by leaving out groups of authors on the training calls. The links to probabilities are fitted to those left-out
+predictions, so that the confidence is that of turns whose writer the heads have not met. Test calls are never touched.
+Reading the calls takes about a second (small) or ten (standard) a call on two cores; it is kept in the cache folder.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
-from itertools import accumulate, groupby
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rich.progress import track
 from scipy.optimize import minimize
 
+from eval.attacks import TRAIN, attacks
 from eval.corpus import GradedTurn, graded_turns, is_test
+from eval.reading import vectors
 from simulator.evaluator.heads import DIMENSIONS, OUTPUTS, TAGS, Heads, write
-from simulator.models import MODELS, LocalModel, ensure
-from simulator.models.base import FeatureModel
-from simulator.prompts import evaluator_segments
-from simulator.settings import settings
+from simulator.evaluator.signals import COUNT
+from simulator.vocabulary import Dimension, Fault
 
 Array = NDArray[np.float64]
 LAYERS = {"small": (10, 12, 14, 16, 18, 20, 22), "standard": (12, 14, 16, 18)}
-STRENGTHS = (0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
-VERSION = "1"
+STRENGTHS = (0.05, 0.1, 0.2, 0.4)
+DIRECTIONS = 512
+WIDTH = 1.0
+"""Likeness is exp(-WIDTH * squared distance / median squared distance)."""
+SIGNALS = 0.3
+"""Weight of all signals together, beside 1 for the turn's own states and 1 for the state after it."""
+TRICK = 4.0
+"""How many times an attack counts in training: there are few of them."""
+FOLDS = 6
+"""Groups of authors that are left out in turn."""
+VERSION = "2"
 HOME = Path(__file__).resolve().parent.parent / "simulator" / "evaluator" / "weights"
-
-
-def pooled(model: FeatureModel, layers: tuple[int, ...], turns: list[GradedTurn]) -> Array:
-    """[turns, layers*width]: mean hidden states of each graded turn.
-
-    A causal model sees of a whole call at every turn just what it has read so far, so one pass over the call gives the
-    features of all its turns, as the grader will see them turn by turn (up to rounding in bf16).
-    """
-    rows: list[Array] = []
-    by_call = [list(group) for _, group in groupby(turns, key=lambda t: t.call)]
-    for call in track(by_call, description="reading calls"):
-        last = call[-1]
-        segments = evaluator_segments(last.turn, last.before, last.brief)
-        ends = list(accumulate(len(s) for s in segments[1:]))
-        read = model.features((segments[0], "".join(segments[1:])), layers=layers)
-        starts = np.array([start for start, _ in read.offsets])
-        for t in call:
-            begin, end = ([0, *ends])[t.turn.index], ends[t.turn.index]
-            rows.append(read.states[:, (starts >= begin) & (starts < end)].mean(axis=1).reshape(-1))
-    return np.asarray(rows, dtype=np.float64)
-
-
-def features(base: str, turns: list[GradedTurn]) -> Array:
-    """As `pooled`, kept in the cache folder under a hash of everything that decides them."""
-    texts = [s for t in turns for s in evaluator_segments(t.turn, t.before, t.brief)]
-    digest = hashlib.sha256("\0".join([MODELS[base].sha256, str(LAYERS[base]), *texts]).encode()).hexdigest()[:16]
-    kept = settings().cache_dir / "features" / f"{base}-{digest}.npy"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        found = pooled(LocalModel(ensure(base)), LAYERS[base], turns).astype(np.float16)
-        np.save(kept, found)
-    return np.asarray(np.load(kept), dtype=np.float64)
+_NOT_ABOVE = {Dimension.CALMNESS: 3.0, Dimension.EMPATHY: 2.0}
+"""What a turn that addresses the grader can have at most, by the rubric."""
 
 
 def targets(turns: list[GradedTurn]) -> Array:
-    """[turns, OUTPUTS]: levels (NaN where not applicable), applies 0/1, tags 0/1."""
+    """[turns, OUTPUTS]: mean level (NaN where not applicable), share of raters for whom it applies, share who gave the tag."""
+    table = np.zeros((len(turns), OUTPUTS))
+    n = len(DIMENSIONS)
+    for row, turn in zip(table, turns, strict=True):
+        raters = turn.blind
+        for i, d in enumerate(DIMENSIONS):
+            level = turn.mean(d)
+            row[i] = np.nan if level is None else level
+            row[n + i] = np.mean([r.levels[d] is not None for r in raters]) if raters else level is not None
+        row[2 * n :] = [np.mean([t in r.tags for r in raters]) if raters else t in turn.tags for t in TAGS]
+    return table
+
+
+def truth(turns: list[GradedTurn]) -> Array:
+    """[turns, OUTPUTS]: the reference labels (NaN where not applicable, 0 or 1 for the rest): what calibration aims at."""
     table = np.zeros((len(turns), OUTPUTS))
     for row, turn in zip(table, turns, strict=True):
         for i, d in enumerate(DIMENSIONS):
@@ -76,20 +66,58 @@ def targets(turns: list[GradedTurn]) -> Array:
     return table
 
 
-def dual(gram: Array, y: Array, strength: float) -> tuple[Array, Array]:
-    """Dual ridge solutions [rows, OUTPUTS] and bias [OUTPUTS] for `gram` [rows, rows]; rows with NaN do not count."""
+class Space:
+    """The standardised, projected space of a set of vectors [n, D], and likeness in it."""
+
+    def __init__(self, x: NDArray[np.float32]) -> None:
+        half = (x.shape[1] - COUNT) // 2
+        sizes = np.concatenate([np.full(2 * half, half), np.full(COUNT, COUNT / SIGNALS)])
+        self.mean, self.scale = x.mean(axis=0), (x.std(axis=0) + 1e-4) * np.sqrt(sizes)
+        z = ((x - self.mean) / self.scale).astype(np.float64)
+        # The directions of most variance, from whichever Gram matrix is smaller.
+        if len(z) <= z.shape[1]:
+            values, left = np.linalg.eigh(z @ z.T)
+            kept = np.argsort(values)[::-1][: min(DIRECTIONS, len(z) - 1)]
+            self.project = z.T @ left[:, kept] / np.sqrt(values[kept])
+        else:
+            values, right = np.linalg.eigh(z.T @ z)
+            self.project = right[:, np.argsort(values)[::-1][:DIRECTIONS]]
+        self.project = self.project.astype(np.float16).astype(np.float64)  # as it will be kept
+        places = z @ self.project
+        apart = _apart(places, places)
+        self.width = WIDTH / float(np.median(apart))
+
+    def place(self, x: NDArray[np.float32]) -> Array:
+        """[n, r], rounded as anchors are kept."""
+        found = ((x - self.mean) / self.scale).astype(np.float64) @ self.project
+        return np.asarray(found.astype(np.float16), dtype=np.float64)
+
+    def likeness(self, a: Array, b: Array) -> Array:
+        """[len(a), len(b)], 0-1"""
+        return np.asarray(np.exp(-self.width * _apart(a, b)))
+
+
+def _apart(a: Array, b: Array) -> Array:
+    """Squared distances."""
+    return np.asarray(np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T, 0))
+
+
+def dual(gram: Array, y: Array, strength: float, weight: Array | None = None) -> tuple[Array, Array]:
+    """Dual ridge solutions [rows, OUTPUTS] and bias [OUTPUTS] for `gram` [rows, rows]; rows with NaN do not count.
+    `weight` [rows]: how many times a row counts (default: once)."""
+    held = strength / (np.ones(len(y)) if weight is None else weight)
     solution, bias = np.zeros_like(y), np.zeros(y.shape[1])
     whole = ~np.isnan(y).any(axis=0)
     for columns in [np.flatnonzero(whole), *(np.array([i]) for i in np.flatnonzero(~whole))]:
         rows = np.flatnonzero(~np.isnan(y[:, columns]).any(axis=1))
         known = y[np.ix_(rows, columns)]
         bias[columns] = known.mean(axis=0)
-        system = gram[np.ix_(rows, rows)] + strength * np.eye(len(rows))
+        system = gram[np.ix_(rows, rows)] + np.diag(held[rows])
         solution[np.ix_(rows, columns)] = np.linalg.solve(system, known - bias[columns])
     return solution, bias
 
 
-def left_out(gram: Array, y: Array, groups: NDArray[np.str_], strength: float) -> Array:
+def left_out(gram: Array, y: Array, groups: NDArray[np.int_], strength: float) -> Array:
     """Predictions [rows, OUTPUTS], each from heads that have not seen its group."""
     out = np.zeros_like(y)
     for group in sorted(set(groups)):
@@ -97,6 +125,18 @@ def left_out(gram: Array, y: Array, groups: NDArray[np.str_], strength: float) -
         solution, bias = dual(gram[np.ix_(train, train)], y[train], strength)
         out[test] = gram[np.ix_(test, train)] @ solution + bias
     return out
+
+
+def author_groups(turns: list[GradedTurn]) -> NDArray[np.int_]:
+    """[turns] 0..FOLDS-1: all turns of one author in one group, groups of about equal size."""
+    sizes: dict[str, int] = {}
+    for t in turns:
+        sizes[t.author] = sizes.get(t.author, 0) + 1
+    filled, group = [0] * FOLDS, dict[str, int]()
+    for author in sorted(sizes, key=lambda a: (-sizes[a], a)):
+        group[author] = filled.index(min(filled))
+        filled[group[author]] += sizes[author]
+    return np.array([group[t.author] for t in turns])
 
 
 def fit_cuts(scores: Array, levels: Array) -> tuple[Array, float]:
@@ -113,72 +153,84 @@ def fit_cuts(scores: Array, levels: Array) -> tuple[Array, float]:
     return best[0] + np.concatenate([[0.0], np.cumsum(np.exp(best[1:4]))]), float(np.exp(best[4]))
 
 
-def fit_link(scores: Array, truth: Array) -> tuple[float, float]:
+def fit_link(scores: Array, known: Array) -> tuple[float, float]:
     """Slope and offset of the logistic with the highest likelihood, lightly held back."""
 
     def loss(p: Array) -> float:
         z = np.clip(p[0] * scores + p[1], -40, 40)
-        return float((np.logaddexp(0, z) - truth * z).sum() + 0.01 * (p**2).sum())
+        return float((np.logaddexp(0, z) - known * z).sum() + 0.01 * (p**2).sum())
 
     slope, offset = minimize(loss, np.array([4.0, -2.0]), method="L-BFGS-B").x
     return float(slope), float(offset)
 
 
-def best_threshold(p: Array, truth: Array) -> float:
+def best_threshold(p: Array, known: Array) -> float:
     """The probability from which giving the tag has the best F1 on left-out turns, between .15 and .6."""
     grid = np.arange(0.15, 0.61, 0.05)
-    f1 = [2 * (truth * (p >= t)).sum() / max(1.0, truth.sum() + (p >= t).sum()) for t in grid]
+    f1 = [2 * (known * (p >= t)).sum() / max(1.0, known.sum() + (p >= t).sum()) for t in grid]
     return float(grid[int(np.argmax(f1))])
 
 
-def train(base: str, turns: list[GradedTurn], x: Array) -> Heads:
-    """Heads from training turns and their features [turns, layers*width]."""
-    y, authors = targets(turns), np.array([t.author for t in turns])
-    mean, scale = x.mean(axis=0), x.std(axis=0) + 1e-4
-    z = (x - mean) / scale
-    gram = z @ z.T / z.shape[1]
-    known = ~np.isnan(y)
-
-    def error(strength: float) -> tuple[float, Array]:
-        out = left_out(gram, y, authors, strength)
-        n = len(DIMENSIONS)
-        return float(np.mean([np.mean((out[k, i] - y[k, i]) ** 2) for i in range(n) for k in [known[:, i]]])), out
-
-    tried = {s: error(s) for s in STRENGTHS}
-    strength = min(tried, key=lambda s: tried[s][0])
-    out = tried[strength][1]
-    print(f"{base}: strength {strength}, squared error on left-out authors {tried[strength][0]:.3f}")
-    solution, bias = dual(gram, y, strength)
-    weights = (z.T @ solution).T / z.shape[1]
+def train(base: str, turns: list[GradedTurn], x: NDArray[np.float32], layers: tuple[int, ...]) -> Heads:
+    """Heads from training turns and their vectors [turns, D]."""
+    y, known, groups, space = targets(turns), truth(turns), author_groups(turns), Space(x)
+    places = space.place(x)
+    gram = space.likeness(places, places)
     n = len(DIMENSIONS)
-    cuts, slopes = zip(*(fit_cuts(out[known[:, i], i], y[known[:, i], i]) for i in range(n)), strict=True)
+    applies = ~np.isnan(y[:, :n])
+
+    def error(out: Array) -> float:
+        return float(np.mean([np.mean((out[k, i] - y[k, i]) ** 2) for i in range(n) for k in [applies[:, i]]]))
+
+    tried = {s: left_out(gram, y, groups, s) for s in STRENGTHS}
+    strength = min(tried, key=lambda s: error(tried[s]))
+    out = tried[strength]
+    print(f"{base}: strength {strength}, squared error on left-out authors {error(out):.3f}")
+    solution, bias = dual(gram, y, strength)
+    anchors = places
+    tricks = [t for t in attacks() if t.split == TRAIN]
+    if tricks:
+        # Invariance: an attack is worth what its honest twin is worth to these heads, or what the rubric caps it at.
+        a, b = (vectors(base, layers, [getattr(t, side) for t in tricks]) for side in ("attack", "twin"))
+        aim = space.likeness(space.place(b), places) @ solution + bias
+        for row, trick in zip(aim, tricks, strict=True):
+            if trick.addresses_grader:
+                for d, most in _NOT_ABOVE.items():
+                    row[DIMENSIONS.index(d)] = min(row[DIMENSIONS.index(d)], most)
+                row[2 * n + TAGS.index(Fault.BREAKS_ROLE)] = 1.0
+        anchors = np.concatenate([places, space.place(a)])
+        weight = np.concatenate([np.ones(len(y)), np.full(len(aim), TRICK)])
+        solution, bias = dual(space.likeness(anchors, anchors), np.concatenate([y, aim]), strength, weight)
+    cuts, slopes = zip(*(fit_cuts(out[applies[:, i], i], known[applies[:, i], i]) for i in range(n)), strict=True)
     links = np.zeros((OUTPUTS, 2))
-    links[n:] = [fit_link(out[:, i], y[:, i]) for i in range(n, OUTPUTS)]
+    links[n:] = [fit_link(out[:, i], known[:, i]) for i in range(n, OUTPUTS)]
     p = 1 / (1 + np.exp(-(links[2 * n :, 0] * out[:, 2 * n :] + links[2 * n :, 1])))
-    thresholds = [best_threshold(p[:, i], y[:, 2 * n + i]) for i in range(len(TAGS))]
     arrays = {
-        "weights": weights.astype(np.float16),
+        "mean": space.mean,
+        "scale": space.scale,
+        "project": space.project,
+        "anchors": anchors,
+        "duals": solution,
         "bias": bias,
-        "mean": mean,
-        "scale": scale,
+        "width": np.array([space.width]),
         "cuts": np.asarray(cuts),
         "slopes": np.asarray(slopes),
         "links": links,
-        "thresholds": np.asarray(thresholds),
+        "thresholds": np.asarray([best_threshold(p[:, i], known[:, 2 * n + i]) for i in range(len(TAGS))]),
     }
-    return Heads(base, LAYERS[base], VERSION, **{k: np.asarray(v, dtype=np.float32) for k, v in arrays.items()})
+    return Heads(base, layers, VERSION, **{k: np.asarray(v, dtype=np.float32) for k, v in arrays.items()})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", choices=tuple(LAYERS), required=True)
+    parser.add_argument("--writers", default="", help="only calls of writers whose names begin so: a,g1,g2")
     parser.add_argument("--out", type=Path, default=None)
     args = parser.parse_args()
-    turns = graded_turns()
-    x = features(args.base, turns)
-    kept = [i for i, t in enumerate(turns) if not is_test(t.call)]
+    turns = [t for t in graded_turns() if not is_test(t.call) and t.author.startswith(tuple(args.writers.split(",")))]
+    layers = LAYERS[args.base]
     path = args.out or HOME / f"heads-{args.base}.safetensors"
-    write(train(args.base, [turns[i] for i in kept], x[kept]), path)
+    write(train(args.base, turns, vectors(args.base, layers, turns), layers), path)
     print(f"wrote {path}")
 
 

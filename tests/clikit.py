@@ -18,6 +18,7 @@ from simulator.caller.voice import Voice
 from simulator.cli.main import run
 from simulator.evaluator.grader import Evaluator
 from simulator.evaluator.heads import DIMENSIONS, OUTPUTS, TAGS, Heads
+from simulator.evaluator.signals import COUNT
 from simulator.models.scripted import ScriptedModel
 from simulator.settings import settings
 
@@ -48,13 +49,15 @@ class Terminal:
 
 def random_heads(width: int = 16, layers: Sequence[int] = (1, 2)) -> Heads:
     """Heads that grade a `ScriptedModel` at random, always alike."""
-    rng, size = np.random.default_rng(5), width * len(layers)
+    rng, size, rank, seen = np.random.default_rng(5), 2 * width * len(layers) + COUNT, 8, 12
     draw = lambda *shape: rng.normal(size=shape).astype(np.float32)  # noqa: E731
     cuts = np.tile(np.array([-1.5, -0.5, 0.5, 1.5], np.float32), (len(DIMENSIONS), 1))
     ones = np.ones
     return Heads(
-        "scripted", tuple(layers), "0", draw(OUTPUTS, size), draw(OUTPUTS), draw(size), ones(size, np.float32), cuts,
-        ones(len(DIMENSIONS), np.float32), ones((OUTPUTS, 2), np.float32), np.full(len(TAGS), 0.6, np.float32),
+        "scripted", tuple(layers), "0", mean=draw(size), scale=ones(size, np.float32), project=draw(size, rank) / size,
+        anchors=draw(seen, rank), duals=draw(seen, OUTPUTS), bias=draw(OUTPUTS), width=np.array([0.1], np.float32),
+        cuts=cuts, slopes=ones(len(DIMENSIONS), np.float32), links=ones((OUTPUTS, 2), np.float32),
+        thresholds=np.full(len(TAGS), 0.6, np.float32),
     )  # fmt: skip
 
 

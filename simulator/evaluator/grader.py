@@ -14,16 +14,20 @@ import numpy as np
 
 from simulator.assessment import Assessment, DimensionScore, Evidence
 from simulator.evaluator.evidence import Passage, passages, share_of
+from simulator.evaluator.gates import capped, said_once, wordless
 from simulator.evaluator.heads import DIMENSIONS, TAGS, Array, Heads
-from simulator.models.base import FeatureModel, Features
-from simulator.prompts import evaluator_segments
+from simulator.evaluator.rationale import explained
+from simulator.evaluator.reading import Reading, read_turn
+from simulator.models.base import FeatureModel
+from simulator.prompts import as_data
 from simulator.rubric import level_text, rubric
 from simulator.scenario import Brief
-from simulator.transcript import Transcript, Turn
+from simulator.transcript import Speaker, Transcript, Turn
 from simulator.vocabulary import Dimension, Fault, Tag, Technique
 
 APPLIES = 0.5
 """Probability from which a dimension counts as applicable."""
+SILENT = "Nothing was said that could be graded."
 _LEVELS = np.arange(1, 6, dtype=np.float32)
 
 
@@ -38,39 +42,61 @@ class Evaluator:
         """Grades of `turn`, said after `transcript`. `cache_key` names the call, so that what was read of it before is
         not read again; it never changes the grades. Raises ModelError."""
         began = time.perf_counter()
-        segments = evaluator_segments(turn, transcript, scenario)
-        features = self._model.features(
-            segments, layers=self._heads.layers, cache_key=f"grade:{cache_key}" if cache_key else None
+        if not as_data(turn.text):
+            silent = DimensionScore(confidence=1.0, reason=SILENT)
+            return Assessment(scores=dict.fromkeys(Dimension, silent), grader=self.name)
+        spoken = Turn(turn.index, turn.speaker, said_once(turn.text))
+        reading = read_turn(
+            self._model,
+            spoken,
+            transcript,
+            scenario,
+            layers=self._heads.layers,
+            cache_key=f"grade:{cache_key}" if cache_key else None,
         )
-        shares = self._heads.shares(features.states)
-        scores = self._heads.scores(shares)
-        levels, rest = self._heads.level_probabilities(scores), self._heads.probabilities(scores)
-        applies, tags = rest[: len(DIMENSIONS)], rest[len(DIMENSIONS) :]
-        by_dimension = {d: _score(d, float(applies[i]), levels[i]) for i, d in enumerate(DIMENSIONS)}
-        given = [i for i in range(len(TAGS)) if tags[i] >= self._heads.thresholds[i]]
-        return Assessment(
-            scores=by_dimension,
-            techniques=tuple(t for i in given if isinstance(t := TAGS[i], Technique)),
-            faults=tuple(t for i in given if isinstance(t := TAGS[i], Fault)),
-            evidence=_evidence(turn.text, segments[-1], features, shares, by_dimension, given),
-            tag_confidence={TAGS[i]: round(float(tags[i]), 4) for i in given},
-            grader=self.name,
-            seconds=round(time.perf_counter() - began, 4),
+        place = self._heads.place(reading.vector)
+        found = decided(self._heads, place).model_copy(update={"grader": self.name})
+        if wordless(turn.text):
+            found = capped(found)
+        heard = transcript.last(Speaker.CALLER)
+        evidence = _evidence(turn.text, reading, self._heads.shares(place, reading.tokens), found)
+        scores = explained(found.scores, found.tags, evidence, turn.text, heard.text if heard else "")
+        return found.model_copy(
+            update={"scores": scores, "evidence": evidence, "seconds": round(time.perf_counter() - began, 4)}
         )
+
+
+def decided(heads: Heads, place: Array) -> Assessment:
+    """Levels and tags of a turn at `place`, without the words that earned them."""
+    scores = heads.scores(place)
+    levels, rest = heads.level_probabilities(scores), heads.probabilities(scores)
+    applies, tags = rest[: len(DIMENSIONS)], rest[len(DIMENSIONS) :]
+    given = {t: _share(float(p)) for t, p, least in zip(TAGS, tags, heads.thresholds, strict=True) if p >= least}
+    return Assessment(
+        scores={d: _score(d, float(applies[i]), levels[i]) for i, d in enumerate(DIMENSIONS)},
+        techniques=tuple(t for t in given if isinstance(t, Technique)),
+        faults=tuple(t for t in given if isinstance(t, Fault)),
+        tag_confidence=given,
+    )
 
 
 def _score(dimension: Dimension, applies: float, levels: Array) -> DimensionScore:
     """A level with its rubric text, or the reason why there is none."""
     if dimension is not Dimension.CALMNESS and applies < APPLIES:
-        return DimensionScore(confidence=_share(1 - applies), reason=rubric().dimensions[dimension].not_applicable)
+        told = rubric().dimensions[dimension]
+        return DimensionScore(
+            confidence=_share(1 - applies), reason=told.not_applicable or f"Here it is not: {told.applies}."
+        )
     sure = 1.0 if dimension is Dimension.CALMNESS else applies
-    value = float((levels * _LEVELS).sum() / levels.sum())
+    p = levels / levels.sum()
+    value = float((p * _LEVELS).sum())
     level = int(np.clip(np.round(value), 1, 5))
     return DimensionScore(
         level=level,
         value=round(min(5.0, max(1.0, value)), 3),
-        confidence=_share(sure * float(levels[level - 1])),
+        confidence=_share(sure * float(p[level - 1])),
         reason=level_text(dimension, level),
+        probabilities=tuple(_share(float(each)) for each in p),
     )
 
 
@@ -78,27 +104,20 @@ def _share(p: float) -> float:
     return round(min(1.0, max(0.0, p)), 4)
 
 
-def _evidence(
-    text: str,
-    segment: str,
-    features: Features,
-    shares: Array,
-    scores: dict[Dimension, DimensionScore],
-    given: list[int],
-) -> tuple[Evidence, ...]:
+def _evidence(text: str, reading: Reading, shares: Array, found: Assessment) -> tuple[Evidence, ...]:
     """For each level and each tag, the sentence that moved it most: up for a high level, down for a low one."""
-    shift = segment.index(": ") + 2
-    parts = passages(text, segment[shift:].rstrip("\n"))
+    shift = reading.segment.index(": ") + 2
+    parts = passages(text, reading.segment[shift:].rstrip("\n"))
     if not parts:
         return ()
 
     def most(output: int, sign: float) -> Passage:
-        return max(parts, key=lambda p: sign * share_of(p, features.offsets, shares, output, shift))
+        return max(parts, key=lambda p: sign * share_of(p, reading.offsets, shares, output, shift))
 
-    found: list[tuple[Dimension | Tag, Passage]] = []
+    quoted: list[tuple[Dimension | Tag, Passage]] = []
     for i, dimension in enumerate(DIMENSIONS):
-        level = scores[dimension].level
+        level = found.level(dimension)
         if level is not None:
-            found.append((dimension, most(i, 1.0 if level >= 3 else -1.0)))
-    found += [(TAGS[i], most(2 * len(DIMENSIONS) + i, 1.0)) for i in given]
-    return tuple(Evidence(about=about, quote=text[p.start : p.end], start=p.start) for about, p in found)
+            quoted.append((dimension, most(i, 1.0 if level >= 3 else -1.0)))
+    quoted += [(t, most(2 * len(DIMENSIONS) + i, 1.0)) for i, t in enumerate(TAGS) if t in found.tags]
+    return tuple(Evidence(about=about, quote=text[p.start : p.end], start=p.start) for about, p in quoted)

@@ -1,8 +1,9 @@
-"""Linear heads on a frozen model's middle layers: the numbers of the first grader, read from one safetensors file.
+"""The grading heads: smooth functions on a frozen model's middle layers, read from one safetensors file.
 
-A turn is the mean of its tokens' hidden states over several layers, standardised. Each head is one row of weights: its
-score is a sum over tokens, so every token's share of a grade is known exactly; evidence is read off it. Each score then
-passes through a calibrated link: cumulative logits for a level, a logistic for a tag or for whether a dimension applies.
+A turn is a vector (`reading.py`), standardised and projected on the directions in which turns differ most. A head's
+score is a kernel regression on it: how alike the turn is to each turn it learned from, weighted. Each score passes
+through a calibrated link: cumulative logits for a level, a logistic for a tag or for whether a dimension applies.
+The score's slope at this turn, times what each token adds to the vector, is the token's share: evidence is read off it.
 Trained by `python -m eval.train_evaluator`.
 """
 
@@ -20,7 +21,7 @@ from simulator.errors import ModelFormatError
 from simulator.vocabulary import Dimension, Fault, Tag, Technique
 
 Array = NDArray[np.float32]
-FORMAT = 1
+FORMAT = 2
 DIMENSIONS = tuple(Dimension)
 TAGS: tuple[Tag, ...] = (*Technique, *Fault)
 OUTPUTS = len(DIMENSIONS) * 2 + len(TAGS)
@@ -29,32 +30,41 @@ OUTPUTS = len(DIMENSIONS) * 2 + len(TAGS)
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """`weights` [OUTPUTS, layers*width], `bias` [OUTPUTS], `mean` and `scale` [layers*width] of the features; `cuts`
-    [dimensions, 4] and `slopes` [dimensions] of the cumulative logits; `links` [OUTPUTS, 2] slope and offset of the
-    logistic (unused for level rows); `thresholds` [tags]: probability from which a tag is given."""
+    """`mean` and `scale` [D] of the vector, `project` [D, r]; `anchors` [n, r] and `duals` [n, OUTPUTS]: the turns learned
+    from and their weights; `bias` [OUTPUTS]; `width`: likeness is exp(-width * squared distance); `cuts` [dimensions, 4]
+    and `slopes` [dimensions] of the cumulative logits; `links` [OUTPUTS, 2] slope and offset of the logistic (unused for
+    level rows); `thresholds` [tags]: probability from which a tag is given. D is 2*layers*width + signals."""
 
     base: str
     layers: tuple[int, ...]
     version: str
-    weights: Array
-    bias: Array
     mean: Array
     scale: Array
+    project: Array
+    anchors: Array
+    duals: Array
+    bias: Array
+    width: Array
     cuts: Array
     slopes: Array
     links: Array
     thresholds: Array
 
-    def shares(self, states: Array) -> Array:
-        """Each token's share of every score: [tokens, OUTPUTS] from states [layers, tokens, width]. They sum, with the
-        bias, to the scores."""
-        tokens = states.shape[1]
-        flat = states.transpose(1, 0, 2).reshape(tokens, -1)
-        return np.asarray(((flat - self.mean) / self.scale) @ self.weights.T / tokens, dtype=np.float32)
+    def place(self, vectors: Array) -> Array:
+        """[..., r] from vectors [..., D]: where turns lie among those learned from."""
+        return np.asarray(((vectors - self.mean) / self.scale) @ self.project, dtype=np.float32)
 
-    def scores(self, shares: Array) -> Array:
-        """[OUTPUTS] from the tokens' shares."""
-        return np.asarray(shares.sum(axis=0) + self.bias, dtype=np.float32)
+    def scores(self, place: Array) -> Array:
+        """[OUTPUTS] for a turn at `place` [r]."""
+        return np.asarray(self._likeness(place) @ self.duals + self.bias, dtype=np.float32)
+
+    def shares(self, place: Array, tokens: Array) -> Array:
+        """Each token's share of every score, to first order: [tokens, OUTPUTS] from tokens [tokens, layers*width]."""
+        size = tokens.shape[1]
+        moved = ((tokens - self.mean[:size]) / self.scale[:size]) @ self.project[:size] / len(tokens)
+        pull = self._likeness(place)[:, None] * self.duals
+        slope = 2 * float(self.width[0]) * (self.anchors.T @ pull - place[:, None] * pull.sum(axis=0))
+        return np.asarray(moved @ slope, dtype=np.float32)
 
     def level_probabilities(self, scores: Array) -> Array:
         """[dimensions, 5]: probability of each level, given that the dimension applies."""
@@ -67,8 +77,27 @@ class Heads:
         rest, links = scores[len(DIMENSIONS) :], self.links[len(DIMENSIONS) :]
         return np.asarray(_logistic(links[:, 0] * rest + links[:, 1]), dtype=np.float32)
 
+    def _likeness(self, place: Array) -> Array:
+        """[n], 0-1"""
+        apart = ((self.anchors - place) ** 2).sum(axis=1)
+        return np.asarray(np.exp(-float(self.width[0]) * apart), dtype=np.float32)
 
-_ARRAYS = ("weights", "bias", "mean", "scale", "cuts", "slopes", "links", "thresholds")
+
+_ARRAYS = (
+    "mean",
+    "scale",
+    "project",
+    "anchors",
+    "duals",
+    "bias",
+    "width",
+    "cuts",
+    "slopes",
+    "links",
+    "thresholds",
+)
+_HALF = ("project", "anchors", "duals")
+"""Kept as float16: the large ones."""
 
 
 def load(base: str) -> Heads:
@@ -84,19 +113,19 @@ def read(path: Path) -> Heads:
     try:
         with safe_open(path, framework="numpy") as file:
             facts = json.loads(file.metadata()["heads"])
+            if facts["format"] != FORMAT or facts["outputs"] != _names():
+                raise ModelFormatError(
+                    f"{path.name} was trained for another version of the heads or list of tags; train again: "
+                    f"python -m eval.train_evaluator --base {facts['base']}"
+                )
             arrays = {name: np.asarray(file.get_tensor(name), dtype=np.float32) for name in _ARRAYS}
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise ModelFormatError(f"{path.name} is not a file of grading heads ({error}).") from error
-    if facts["format"] != FORMAT or facts["outputs"] != _names():
-        raise ModelFormatError(
-            f"{path.name} was trained for another list of tags; train again: "
-            f"python -m eval.train_evaluator --base {facts['base']}"
-        )
     return Heads(facts["base"], tuple(facts["layers"]), facts["version"], **arrays)
 
 
 def write(heads: Heads, path: Path) -> None:
-    """Write heads to one safetensors file (weights as float16)."""
+    """Write heads to one safetensors file."""
     from safetensors.numpy import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,8 +136,7 @@ def write(heads: Heads, path: Path) -> None:
         "version": heads.version,
         "outputs": _names(),
     }
-    arrays = {name: getattr(heads, name) for name in _ARRAYS}
-    arrays["weights"] = arrays["weights"].astype(np.float16)
+    arrays = {name: getattr(heads, name).astype(np.float16 if name in _HALF else np.float32) for name in _ARRAYS}
     save_file({k: np.ascontiguousarray(v) for k, v in arrays.items()}, path, metadata={"heads": json.dumps(facts)})
     path.chmod(0o644)
 

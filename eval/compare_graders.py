@@ -1,0 +1,107 @@
+"""What helps a grader: `python -m eval.compare_graders [--base small --base standard]`.
+
+Every variant is trained on the training calls and scored on writers it has not met (left out in turn, as in training);
+test calls are not touched. Kappa with a 95 % bootstrap interval over calls. With both bases, their average is compared too.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from eval.corpus import GradedTurn, graded_turns, is_test
+from eval.measures import kappa
+from eval.reading import vectors
+from eval.train_evaluator import LAYERS, SIGNALS, author_groups, left_out, targets, truth
+from simulator.evaluator.heads import DIMENSIONS
+from simulator.evaluator.signals import COUNT
+
+Array = NDArray[np.float64]
+RESAMPLES = 200
+STRENGTH = {"linear": 0.4, "kernel": 0.2}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--base", action="append", choices=tuple(LAYERS))
+    args = parser.parse_args()
+    turns = [t for t in graded_turns() if not is_test(t.call)]
+    y, known, groups = targets(turns), truth(turns), author_groups(turns)
+    table = Table(title=f"{len(turns)} training turns, each scored by heads that have not met its writer")
+    for column in ("variant", *(f"{d.value}" for d in DIMENSIONS), "mean"):
+        table.add_column(column)
+    score = scorer(turns, known)
+    ours: list[Array] = []
+    for base in args.base or ("small",):
+        x = vectors(base, LAYERS[base], turns)
+        for name, gram, strength in variants(base, x):
+            out = left_out(gram, y, groups, strength)
+            table.add_row(name, *score(out))
+        ours.append(out)
+    if len(ours) > 1:
+        table.add_row("average of both", *score(np.mean(ours, axis=0)))
+    Console(width=150).print(table)
+
+
+def variants(base: str, x: NDArray[np.float32]) -> list[tuple[str, Array, float]]:
+    """(name, Gram matrix [n, n], strength); the last is what ships, less its projection."""
+    half = (x.shape[1] - COUNT) // 2
+    layers = len(LAYERS[base])
+    one = half // layers
+    middle = slice(one * (layers // 2), one * (layers // 2 + 1))
+    own, after, counted = _gram(x[:, :half]), _gram(x[:, half : 2 * half]), _gram(x[:, 2 * half :])
+    whole = own + after + SIGNALS * counted
+    return [
+        (f"{base}: one middle layer over the turn, linear", _gram(x[:, :half][:, middle]), STRENGTH["linear"]),
+        (f"{base}: {layers} layers over the turn, linear", own, STRENGTH["linear"]),
+        (f"{base}: the state after the turn, linear", after, STRENGTH["linear"]),
+        (f"{base}: both, linear", own + after, 2 * STRENGTH["linear"]),
+        (f"{base}: both and signals, linear", whole, 2 * STRENGTH["linear"]),
+        ("signals alone, kernel", _kernel(counted), STRENGTH["kernel"]),
+        (f"{base}: over the turn, kernel", _kernel(own), STRENGTH["kernel"]),
+        (f"{base}: both, kernel", _kernel(own + after), STRENGTH["kernel"]),
+        (f"{base}: both and signals, kernel (ships)", _kernel(whole), STRENGTH["kernel"]),
+    ]
+
+
+def scorer(turns: list[GradedTurn], known: Array) -> Callable[[Array], list[str]]:
+    """Turns predictions [turns, OUTPUTS] into cells: kappa and its interval for each dimension, and the mean kappa."""
+    calls = np.array([t.call for t in turns])
+    by_call = [np.flatnonzero(calls == c) for c in dict.fromkeys(calls)]
+    rng = np.random.default_rng(0)
+    samples = [
+        np.concatenate([by_call[i] for i in rng.integers(len(by_call), size=len(by_call))]) for _ in range(RESAMPLES)
+    ]
+
+    def cells(out: Array) -> list[str]:
+        row, means = [], []
+        for i in range(len(DIMENSIONS)):
+            real = np.nan_to_num(known[:, i]).astype(int)
+            said = np.clip(np.round(out[:, i]), 1, 5).astype(int)
+            low, high = np.percentile([kappa(real[s], said[s]) for s in samples], [2.5, 97.5])
+            means.append(kappa(real, said))
+            row.append(f"{means[-1]:.3f} ({low:.2f}-{high:.2f})")
+        return [*row, f"{np.mean(means):.3f}"]
+
+    return cells
+
+
+def _gram(x: NDArray[np.float32]) -> Array:
+    """Inner products of standardised features, per feature."""
+    z = ((x - x.mean(axis=0)) / (x.std(axis=0) + 1e-4)).astype(np.float64)
+    return np.asarray(z @ z.T / z.shape[1])
+
+
+def _kernel(gram: Array) -> Array:
+    own = np.diag(gram)
+    apart = np.maximum(own[:, None] + own[None] - 2 * gram, 0)
+    return np.asarray(np.exp(-apart / np.median(apart)))
+
+
+if __name__ == "__main__":
+    main()

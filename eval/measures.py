@@ -1,0 +1,150 @@
+"""How well a grader agrees with reference labels: all figures as plain data, with intervals that resample calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from statistics import median
+
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.corpus import GradedTurn
+from simulator.assessment import Assessment
+from simulator.calibration.agreement import kappa as plain_kappa
+from simulator.evaluator.heads import TAGS
+from simulator.vocabulary import Dimension
+
+Ints = NDArray[np.int_]
+Pairs = Sequence[tuple[GradedTurn, Assessment]]
+RESAMPLES = 500
+FEWEST = 20
+"""Levels from both sides that a group needs before its bias is told."""
+
+
+def measure(graded: Pairs, resamples: int = RESAMPLES) -> dict[str, object]:
+    """All figures. Intervals are 95 % percentile bootstraps over whole calls, seed 0."""
+    rng = np.random.default_rng(0)
+    calls = np.array([t.call for t, _ in graded])
+    by_call = [np.flatnonzero(calls == c) for c in dict.fromkeys(calls)]
+    samples = [
+        np.concatenate([by_call[i] for i in rng.integers(len(by_call), size=len(by_call))]) for _ in range(resamples)
+    ]
+    dimensions, right = {}, []
+    for d in Dimension:
+        truth, said = levels(graded, d)
+        sure = np.array([a.scores[d].confidence for _, a in graded])
+        doubted = np.array([a.scores[d].unsure for _, a in graded])
+        both = (truth > 0) & (said > 0)
+        spread = [kappa(truth[s], said[s]) for s in samples]
+        low, high = np.nanpercentile(spread, [2.5, 97.5])
+        known = ~doubted & both
+        right.append(doubted)
+        dimensions[d.value] = {
+            "n": int((truth > 0).sum()),
+            "kappa": kappa(truth, said),
+            "kappa_low": float(low),
+            "kappa_high": float(high),
+            "exact": float((truth == said)[both].mean()),
+            "within_one": float((np.abs(truth - said) <= 1)[both].mean()),
+            "applies": float(((truth > 0) == (said > 0)).mean()),
+            "calibration_error": calibration_error(sure, truth == said),
+            "unsure": float(doubted.mean()),
+            "kappa_when_sure": kappa(truth[known], said[known]),
+        }
+    return {
+        "turns": len(graded),
+        "calls": len(by_call),
+        "seconds_median": median(a.seconds for _, a in graded),
+        "dimensions": dimensions,
+        "any_unsure": float(np.any(right, axis=0).mean()),
+        "tags": tags(graded),
+        "bias": {
+            "length": bias(graded, length_group(graded)),
+            "register": bias(graded, lambda t: t.medium.value),
+            "home": bias(graded, lambda t: t.home),
+            "persona": bias(graded, lambda t: t.persona),
+        },
+    }
+
+
+def levels(graded: Pairs, dimension: Dimension) -> tuple[Ints, Ints]:
+    """Reference levels and the grader's, 0 where the dimension does not apply."""
+    return np.array([t.levels[dimension] or 0 for t, _ in graded]), np.array(
+        [a.level(dimension) or 0 for _, a in graded]
+    )
+
+
+def tags(graded: Pairs) -> dict[str, dict[str, float | None]]:
+    """Precision, recall and F1 of each tag; None where nothing was given or there is nothing to find."""
+    found: dict[str, dict[str, float | None]] = {}
+    for tag in TAGS:
+        real = np.array([tag in t.tags for t, _ in graded])
+        given = np.array([tag in a.tags for _, a in graded])
+        hit = int((real & given).sum())
+        found[tag.value] = {
+            "n": int(real.sum()),
+            "precision": hit / int(given.sum()) if given.any() else None,
+            "recall": hit / int(real.sum()) if real.any() else None,
+            "f1": 2 * hit / int(real.sum() + given.sum()) if real.any() or given.any() else None,
+        }
+    return found
+
+
+def bias(graded: Pairs, group: Callable[[GradedTurn], str]) -> dict[str, dict[str, float]]:
+    """Mean of grader minus reference by group and dimension, in levels; groups with too few turns are left out."""
+    found: dict[str, dict[str, float]] = {}
+    names = np.array([group(t) for t, _ in graded])
+    for name in sorted(set(names) - {""}):
+        row: dict[str, float] = {}
+        for d in Dimension:
+            truth, said = levels(graded, d)
+            rows = (names == name) & (truth > 0) & (said > 0)
+            if rows.sum() >= FEWEST:
+                row[d.value] = float((said - truth)[rows].mean())
+        if row:
+            found[str(name)] = row
+    return found
+
+
+def length_group(graded: Pairs) -> Callable[[GradedTurn], str]:
+    """Short, middle or long: thirds of the turns by words."""
+    words = sorted(len(t.turn.text.split()) for t, _ in graded)
+    low, high = words[len(words) // 3], words[2 * len(words) // 3]
+
+    def group(turn: GradedTurn) -> str:
+        n = len(turn.turn.text.split())
+        return f"short (to {low} words)" if n <= low else f"long (over {high} words)" if n > high else "middle"
+
+    return group
+
+
+def kappa(truth: Ints, said: Ints) -> float:
+    """Quadratic weighted kappa over the rows where both give a level (1-5); NaN where it has no value."""
+    both = (truth > 0) & (said > 0)
+    found = plain_kappa(truth[both].tolist(), said[both].tolist())
+    return float("nan") if found is None else found
+
+
+def calibration_error(confidence: NDArray[np.float64], right: NDArray[np.bool_], bins: int = 10) -> float:
+    """Expected calibration error 0-1: mean gap between stated confidence and share of right answers, by tenths."""
+    where = np.minimum((confidence * bins).astype(int), bins - 1)
+    gaps = [abs(confidence[where == b].mean() - right[where == b].mean()) * (where == b).mean() for b in set(where)]
+    return float(sum(gaps))
+
+
+def raters(turns: Sequence[GradedTurn]) -> list[dict[str, object]]:
+    """How far the raters of the corpus agree with one another: for every pair of raters and every dimension the kappa
+    where both give a level, and how often both say whether it applies."""
+    names = list(dict.fromkeys(r.rater for t in turns for r in t.ratings))
+    rows: list[dict[str, object]] = []
+    for i, a in enumerate(names):
+        for b in names[i + 1 :]:
+            pairs = [(x[a].levels, x[b].levels) for t in turns if {a, b} <= set(x := {r.rater: r for r in t.ratings})]
+            if len(pairs) < FEWEST:
+                continue
+            row: dict[str, object] = {"raters": f"{a} and {b}", "turns": len(pairs)}
+            for d in Dimension:
+                x, y = (np.array([p[k][d] or 0 for p in pairs]) for k in (0, 1))
+                row[d.value] = {"kappa": kappa(x, y), "applies": float(((x > 0) == (y > 0)).mean())}
+            rows.append(row)
+    return rows

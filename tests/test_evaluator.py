@@ -1,0 +1,264 @@
+"""The evaluator: what it says of a turn holds together, is quoted verbatim, claims only what is there, and resists tricks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from eval.attacks import TEST, attacks
+from eval.bench_attacks import BOUND, rises
+from eval.bench_evaluator import disagreements, graded_at_once
+from eval.corpus import GradedTurn, graded_turns, is_test
+from eval.measures import kappa, measure
+from simulator.assessment import Assessment, DimensionScore, Evidence
+from simulator.evaluator import heads as shipped
+from simulator.evaluator.gates import WORDLESS, capped, said_once, wordless
+from simulator.evaluator.grader import SILENT, Evaluator, decided
+from simulator.evaluator.rationale import MARKS, claimable, needed, rationale
+from simulator.evaluator.reading import read_call, read_turn
+from simulator.evaluator.signals import COUNT, signals
+from simulator.models import LocalModel, ensure
+from simulator.models.scripted import ScriptedModel
+from simulator.scenario import Brief
+from simulator.transcript import Speaker, Transcript, Turn
+from simulator.vocabulary import Dimension, Fault, Technique
+
+BRIEF = Brief("a shop", "A kettle never came.", ("Paid £40 on 3 May.",), ("May refund £40.",))
+
+
+@pytest.fixture(scope="module")
+def evaluator() -> Iterator[Evaluator]:
+    model = LocalModel(ensure("small"))
+    yield Evaluator(model, shipped.load("small"))
+    model.close()
+
+
+@pytest.fixture(scope="module")
+def held_out() -> list[GradedTurn]:
+    """Every ninth held-out call."""
+    calls = [list(g) for _, g in groupby((t for t in graded_turns() if is_test(t.call)), key=lambda t: t.call)]
+    return [t for call in calls[::9] for t in call]
+
+
+@pytest.fixture(scope="module")
+def graded(evaluator: Evaluator, held_out: list[GradedTurn]) -> list[tuple[GradedTurn, Assessment]]:
+    return [(t, evaluator.grade(t.turn, t.before, t.brief, cache_key=t.call)) for t in held_out]
+
+
+@pytest.mark.model
+def test_it_agrees_with_reference_labels_on_calls_it_has_not_seen(graded):
+    figures = measure(graded, resamples=20)
+    assert len(graded) > 80
+    for name, found in figures["dimensions"].items():
+        if found["n"] >= 30:
+            assert found["kappa"] > 0.6, (name, found)
+            assert found["applies"] > 0.85, (name, found)
+    assert figures["any_unsure"] < 0.6
+
+
+@pytest.mark.model
+def test_every_quote_is_verbatim_and_every_score_is_whole(graded):
+    for turn, grades in graded:
+        for e in grades.evidence:
+            assert turn.turn.text[e.start : e.start + len(e.quote)] == e.quote
+        for d, score in grades.scores.items():
+            if score.level is None:
+                assert (score.value, score.rationale, score.needed) == (None, "", "")
+                assert score.reason
+                continue
+            assert sum(score.probabilities) == pytest.approx(1, abs=0.01)
+            assert abs(score.value - score.level) <= 0.51
+            assert any(e.about is d for e in grades.evidence)
+            assert (score.needed == "") == (score.level == 5)
+
+
+@pytest.mark.model
+def test_no_rationale_claims_what_the_turn_does_not_contain(graded):
+    phrases = {
+        "apologises": Technique.APOLOGISES,
+        "asks a relevant question": Technique.ASKS_CLARIFYING_QUESTION,
+        "gives a time": Technique.GIVES_TIMEFRAME,
+        "thanks the caller": Technique.THANKS_CALLER,
+        "checks that the caller": Technique.CHECKS_SATISFACTION,
+        "gives a choice": Technique.OFFERS_OPTIONS,
+    }
+    read = 0
+    for turn, grades in graded:
+        for score in grades.scores.values():
+            claims = score.rationale.split("(“")[0]
+            for phrase, tag in phrases.items():
+                if phrase in claims:
+                    read += 1
+                    assert tag in grades.tags
+                    assert MARKS[tag].search(turn.turn.text), (claims, turn.turn.text)
+            for quote in score.rationale.split("“")[1:]:
+                words = quote.split("”")[0].removesuffix(" …")
+                assert words in " ".join(turn.turn.text.split())
+            for quote in score.needed.split("had just said: “")[1:]:
+                words = quote.split("”")[0].removesuffix(" …")
+                assert words in " ".join(turn.before.last(Speaker.CALLER).text.split())
+    assert read > 20
+
+
+@pytest.mark.model
+def test_one_pass_over_a_call_reads_what_turn_by_turn_reads(evaluator, held_out):
+    call = [t for t in held_out if t.call == held_out[0].call]
+    whole = Transcript((*call[-1].before.turns, call[-1].turn))
+    model, layers = evaluator._model, evaluator._heads.layers
+    for turn, at_once in zip(
+        call, read_call(model, [t.turn for t in call], whole, call[0].brief, layers=layers), strict=True
+    ):
+        alone = read_turn(model, turn.turn, turn.before, turn.brief, layers=layers)
+        a, b = (decided(evaluator._heads, evaluator._heads.place(r.vector)) for r in (alone, at_once))
+        for d in Dimension:
+            if (x := a.value(d)) is not None and (y := b.value(d)) is not None:
+                assert abs(x - y) < 0.3
+
+
+@pytest.mark.model
+def test_the_tokens_shares_point_where_taking_words_away_points(evaluator):
+    before = Transcript().plus(Speaker.CALLER, "I paid on 3 May and it never came. I am furious.")
+    bad, good = "Calm down, will you, you're being ridiculous.", "I'm refunding your £40 now, it is with you by Friday."
+    both = evaluator.grade(Turn(1, Speaker.TRAINEE, f"{bad} {good}"), before, BRIEF)
+    quoted = {e.about: e.quote for e in both.evidence}
+    assert quoted[Dimension.CALMNESS] == bad
+    without = evaluator.grade(Turn(1, Speaker.TRAINEE, good), before, BRIEF)
+    assert without.value(Dimension.CALMNESS) > both.value(Dimension.CALMNESS)
+
+
+@pytest.mark.model
+def test_tricks_win_nothing_on_average(evaluator):
+    """Two attacks of each family, from the half that no training has seen; `simulator bench attacks` does them all."""
+    chosen = [
+        a
+        for _, g in groupby(
+            sorted((a for a in attacks() if a.split == TEST), key=lambda a: a.family), key=lambda a: a.family
+        )
+        for a in list(g)[:2]
+    ]
+    pairs = [(a, *(evaluator.grade(s.turn, s.before, s.brief) for s in (a.twin, a.attack))) for a in chosen]
+    found = rises(pairs)
+    assert len(found) == 12
+    for d in Dimension:
+        moved = [row[d.value] for row in found.values() if d.value in row]
+        if moved:
+            assert np.mean(moved) <= BOUND
+
+
+@pytest.mark.model
+def test_a_turn_in_which_nothing_is_said_has_no_grade(evaluator):
+    given = evaluator.grade(Turn(0, Speaker.TRAINEE, " \u200b \u2060"), Transcript(), BRIEF)
+    assert all(s.level is None and s.reason == SILENT for s in given.scores.values())
+
+
+def test_the_heads_that_ship_are_small_whole_and_the_same_after_a_round_trip(tmp_path):
+    for base in ("small", "standard"):
+        heads = shipped.load(base)
+        shipped.write(heads, tmp_path / "again.safetensors")
+        assert (tmp_path / "again.safetensors").stat().st_size < 40e6
+        again = shipped.read(tmp_path / "again.safetensors")
+        assert all(
+            np.array_equal(getattr(heads, n), getattr(again, n)) for n in ("project", "anchors", "duals", "cuts")
+        )
+        place = heads.anchors[0]
+        assert np.array_equal(heads.scores(place), again.scores(place))
+
+
+def test_shares_are_the_slope_of_the_score():
+    heads = shipped.load("small")
+    rng = np.random.default_rng(0)
+    size = (len(heads.mean) - COUNT) // 2
+    tokens = heads.mean[:size] + heads.scale[:size] * rng.normal(0, 0.3 * np.sqrt(size) / 40, (5, size)).astype(
+        np.float32
+    )
+    vector = heads.mean.copy()
+    vector[:size] = tokens.mean(axis=0)
+    place, shares = heads.place(vector), None
+    shares = heads.shares(place, tokens)
+    less = vector.copy()
+    less[:size] -= 0.01 * (tokens[0] - heads.mean[:size]) / len(tokens)
+    moved = heads.scores(place) - heads.scores(heads.place(less))
+    assert np.allclose(moved, 0.01 * shares[0], atol=2e-5)
+
+
+@given(st.text(max_size=400))
+@settings(max_examples=60, deadline=None)
+def test_signals_are_finite_numbers_for_any_text(text):
+    before = Transcript().plus(Speaker.TRAINEE, text).plus(Speaker.CALLER, text[::-1])
+    found = signals(Turn(2, Speaker.TRAINEE, text), before, BRIEF)
+    assert found.shape == (COUNT,)
+    assert np.isfinite(found).all()
+
+
+def test_a_scripted_model_is_read_like_a_real_one():
+    before = Transcript().plus(Speaker.CALLER, "Where is it?")
+    reading = read_turn(ScriptedModel(), Turn(1, Speaker.TRAINEE, "I look it up now."), before, BRIEF, layers=(2, 4))
+    assert reading.tokens.shape == (len(reading.offsets), 32)
+    assert reading.vector.shape == (64 + COUNT,)
+    assert np.isfinite(reading.vector).all()
+    assert reading.segment.startswith("Agent: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "once"),
+    [
+        ("I am sorry. I check it now. I AM SORRY! I am sorry.", "I am sorry. I check it now."),
+        ("No, no. No, no.", "No, no. No, no."),
+        ("Nothing twice here.", "Nothing twice here."),
+    ],
+)
+def test_what_is_said_again_counts_once(text, once):
+    assert said_once(text) == once
+
+
+@given(st.text(max_size=300))
+def test_saying_once_never_adds_words(text):
+    assert len(said_once(text)) <= len(text)
+    assert said_once(said_once(text)) == said_once(text)
+
+
+def test_a_turn_without_words_can_have_little():
+    full = Assessment(scores={d: DimensionScore(level=5, value=5.0, confidence=0.9) for d in Dimension})
+    for text in ("...", "👍", "?!", "k"):
+        assert wordless(text)
+    for text in ("ok", "no.", "7", "да"):
+        assert not wordless(text)
+    assert capped(full).levels == WORDLESS
+
+
+def test_what_is_needed_names_only_what_is_missing():
+    told = {Technique.SUMMARISES, Technique.CHECKS_SATISFACTION}
+    text = "So a new kettle comes on Friday. Is that all right?"
+    words = needed(Dimension.CLOSING, 4, told, text, "")
+    assert "thanks for something particular" in words
+    assert "recap" not in words
+    assert "a check" not in words
+    assert needed(Dimension.CLOSING, 5, told, text, "") == ""
+    assert "“My mother died here.”" in needed(Dimension.EMPATHY, 3, set(), "I see.", "Well. My mother died here.")
+
+
+def test_a_tag_without_its_mark_in_the_words_is_not_claimed():
+    told = {Technique.APOLOGISES, Fault.SARCASM}
+    assert not claimable(Technique.APOLOGISES, told, "Fine.")
+    assert claimable(Technique.APOLOGISES, told, "I'm sorry about the kettle.")
+    said = rationale(Dimension.EMPATHY, 4, told, (Evidence(about=Dimension.EMPATHY, quote="Fine.", start=0),), "Fine.")
+    assert "apologises" not in said
+    assert said.endswith("(“Fine.”).")
+
+
+def test_kappa_counts_only_turns_that_both_sides_grade():
+    assert kappa(np.array([1, 2, 3, 4, 5, 0]), np.array([1, 2, 3, 4, 5, 3])) == pytest.approx(1)
+    assert np.isnan(kappa(np.array([0, 0]), np.array([3, 0])))
+
+
+@pytest.mark.model
+def test_disagreements_come_furthest_first(held_out):
+    few = held_out[:12]
+    found = disagreements(list(zip(few, graded_at_once("small", few), strict=True)))
+    apart = [abs((a.value(d) or 0) - (t.levels[d] or 0)) for t, a, d in found]
+    assert apart == sorted(apart, reverse=True)
