@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eval.corpus import GradedTurn, graded_turns, is_test
-from eval.measures import kappa
+from eval.measures import kappa, resampled
 from eval.reading import vectors
 from eval.train_evaluator import LAYERS, SIGNALS, author_groups, left_out, targets, truth
 from simulator.evaluator.heads import DIMENSIONS
@@ -71,12 +71,7 @@ def variants(base: str, x: NDArray[np.float32]) -> list[tuple[str, Array, float]
 
 def scorer(turns: list[GradedTurn], known: Array) -> Callable[[Array], list[str]]:
     """Turns predictions [turns, OUTPUTS] into cells: kappa and its interval for each dimension, and the mean kappa."""
-    calls = np.array([t.call for t in turns])
-    by_call = [np.flatnonzero(calls == c) for c in dict.fromkeys(calls)]
-    rng = np.random.default_rng(0)
-    samples = [
-        np.concatenate([by_call[i] for i in rng.integers(len(by_call), size=len(by_call))]) for _ in range(RESAMPLES)
-    ]
+    samples = resampled(turns, RESAMPLES)
 
     def cells(out: Array) -> list[str]:
         row, means = [], []

@@ -23,12 +23,8 @@ FEWEST = 20
 
 def measure(graded: Pairs, resamples: int = RESAMPLES) -> dict[str, object]:
     """All figures. Intervals are 95 % percentile bootstraps over whole calls, seed 0."""
-    rng = np.random.default_rng(0)
-    calls = np.array([t.call for t, _ in graded])
-    by_call = [np.flatnonzero(calls == c) for c in dict.fromkeys(calls)]
-    samples = [
-        np.concatenate([by_call[i] for i in rng.integers(len(by_call), size=len(by_call))]) for _ in range(resamples)
-    ]
+    turns = [t for t, _ in graded]
+    samples = resampled(turns, resamples)
     dimensions, right = {}, []
     for d in Dimension:
         truth, said = levels(graded, d)
@@ -53,7 +49,7 @@ def measure(graded: Pairs, resamples: int = RESAMPLES) -> dict[str, object]:
         }
     return {
         "turns": len(graded),
-        "calls": len(by_call),
+        "calls": len({t.call for t in turns}),
         "seconds_median": median(a.seconds for _, a in graded),
         "dimensions": dimensions,
         "any_unsure": float(np.any(right, axis=0).mean()),
@@ -65,6 +61,14 @@ def measure(graded: Pairs, resamples: int = RESAMPLES) -> dict[str, object]:
             "persona": bias(graded, lambda t: t.persona),
         },
     }
+
+
+def resampled(turns: Sequence[GradedTurn], times: int) -> list[Ints]:
+    """Rows of `turns` drawn anew, whole calls at a time, with replacement; seed 0."""
+    rng = np.random.default_rng(0)
+    calls = np.array([t.call for t in turns])
+    by_call = [np.flatnonzero(calls == c) for c in dict.fromkeys(calls)]
+    return [np.concatenate([by_call[i] for i in rng.integers(len(by_call), size=len(by_call))]) for _ in range(times)]
 
 
 def levels(graded: Pairs, dimension: Dimension) -> tuple[Ints, Ints]:

@@ -8,9 +8,18 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from simulator.rehearsal import Rehearsals
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 QUIET = (
@@ -53,6 +62,36 @@ def install() -> str | None:
     if not shutil.which("chromium"):
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=False)
     return find()
+
+
+@contextmanager
+def launched() -> Iterator[Browser]:
+    """A Chromium; without one the test is skipped, or fails where one is required."""
+    import pytest
+    from playwright.sync_api import sync_playwright
+
+    path = find()
+    if path is None:
+        if os.environ.get("SIMULATOR_REQUIRE_BROWSER"):
+            pytest.fail("no Chromium for the browser tests: `python -m tests.browser` installs one")
+        pytest.skip("NO BROWSER: the page is NOT tested; `python -m tests.browser` installs one")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=list(QUIET))
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def served(rehearsals: Rehearsals, key: Path) -> Iterator[str]:
+    """The address of the page, on a free port. `key`: where the browser key is kept."""
+    from simulator.app.serve import serve
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    page, url = serve(rehearsals, "127.0.0.1", port, data_dir=key, block=False, quiet=True)
+    yield url
+    page.close()
 
 
 if __name__ == "__main__":

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browser import QUIET, find
+from browser import launched, served
 from builders import ScriptedVoice, assessment, play
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from test_app_pages import SCRIPT, checked, together
 
 from simulator.app.calibrate import Studio
-from simulator.app.serve import serve
 from simulator.assessment import Assessment, Evidence
 from simulator.calibration.scaled import Scaled
 from simulator.calibration.turns import APART, ENOUGH, REPEATS, TURNS, shipped
@@ -254,25 +251,14 @@ def test_what_makes_no_sense_is_told(studio: Studio, data: Any) -> None:
 
 @pytest.fixture
 def address(rehearsals: Rehearsals, tmp_path: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    page, url = serve(rehearsals, "127.0.0.1", port, data_dir=tmp_path / "key", block=False, quiet=True)
-    yield url
-    page.close()
+    with served(rehearsals, tmp_path / "key") as url:
+        yield url
 
 
 @pytest.fixture
 def chromium() -> Iterator[Browser]:
-    path = find()
-    if path is None:
-        if os.environ.get("SIMULATOR_REQUIRE_BROWSER"):
-            pytest.fail("no Chromium for the browser tests: `python -m tests.browser` installs one")
-        pytest.skip("NO BROWSER: the page is NOT tested; `python -m tests.browser` installs one")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=list(QUIET))
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 def shoot(page: Page, name: str) -> None:

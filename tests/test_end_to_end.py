@@ -5,17 +5,14 @@ Screenshots are left in artifacts/screenshots.
 
 from __future__ import annotations
 
-import os
 import re
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browser import QUIET, find
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from browser import launched, served
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from simulator.app.serve import serve
 from simulator.opening import ReadyRehearsals, open_rehearsals
 from simulator.settings import Settings
 from simulator.vocabulary import Ending
@@ -46,25 +43,14 @@ def rehearsals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadyRehear
 
 @pytest.fixture(scope="module")
 def address(rehearsals: ReadyRehearsals, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    page, url = serve(rehearsals, "127.0.0.1", port, data_dir=tmp_path_factory.mktemp("key"), block=False, quiet=True)
-    yield url
-    page.close()
+    with served(rehearsals, tmp_path_factory.mktemp("key")) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    path = find()
-    if path is None:
-        if os.environ.get("SIMULATOR_REQUIRE_BROWSER"):
-            pytest.fail("no Chromium for the browser tests: `python -m tests.browser` installs one")
-        pytest.skip("NO BROWSER: the page is NOT tested; `python -m tests.browser` installs one")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=list(QUIET))
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 class Seen:

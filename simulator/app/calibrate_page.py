@@ -9,15 +9,14 @@ import gradio as gr
 
 from simulator.app.calibrate import Studio
 from simulator.app.identity import STORAGE_KEY
-from simulator.app.region import region
+from simulator.app.region import filling, placed, region
 from simulator.app.topbar import topbar
-from simulator.app.views import View
 from simulator.rehearsal import Rehearsals
 
 PATH = "/calibrate"
 
 
-def add(page: gr.Blocks, rehearsals: Rehearsals, *, secret: str, title: str, limit: int, shared: bool = False) -> None:
+def add(page: gr.Blocks, rehearsals: Rehearsals, *, secret: str, title: str, shared: bool = False) -> None:
     """Give the app this page too. `secret` as on the first page: a browser is the same one on both. `shared`: see `Studio`."""
     studio = Studio(rehearsals, shared=shared)
     with page.route("Calibrate", PATH, show_in_navbar=False):
@@ -27,23 +26,13 @@ def add(page: gr.Blocks, rehearsals: Rehearsals, *, secret: str, title: str, lim
             parts: dict[str, Any] = {"me": me, "banner": region("banner"), "signal": region("signal")}
             with gr.Column(elem_id="screen-calibrate"):
                 parts["studio"] = region("studio")
-        how: dict[str, Any] = {
-            "outputs": list(parts.values()),
-            "concurrency_id": "calls",
-            "concurrency_limit": limit,
-            "show_progress": "hidden",
-            "api_visibility": "private",
-        }
-
-        def placed(views: Iterator[View]) -> Iterator[dict[Any, Any]]:
-            for view in views:
-                yield {parts[name]: content for name, content in view.items()}
+        how = filling(parts.values())
 
         def on_load(kept: Any) -> Iterator[dict[Any, Any]]:
-            yield from placed(studio.load(kept))
+            yield from placed(parts, studio.load(kept))
 
         def on_act(kept: Any, event: gr.EventData) -> Iterator[dict[Any, Any]]:
-            yield from placed(studio.act(kept, event._data))
+            yield from placed(parts, studio.act(kept, event._data))
 
         page.load(on_load, inputs=[me], **how)
         parts["studio"].act(on_act, inputs=[me], trigger_mode="multiple", **how)

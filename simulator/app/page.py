@@ -11,14 +11,12 @@ import gradio as gr
 from simulator.app import calibrate_page
 from simulator.app.handlers import Handlers
 from simulator.app.identity import STORAGE_KEY
-from simulator.app.region import region
+from simulator.app.region import filling, placed, region
 from simulator.app.topbar import topbar
-from simulator.app.views import PARTS, View
+from simulator.app.views import PARTS
 from simulator.rehearsal import Rehearsals
 
 TITLE = "Difficult-customer simulator"
-AT_ONCE = 64
-"""Events handled at the same time, all browsers together (Gradio's default is one)."""
 _SENT = "(me, text, stage) => [me, text, DCS.turns()]"
 """What a message is sent with: instead of the stage's HTML, the number of turns it shows."""
 
@@ -83,32 +81,21 @@ def build(rehearsals: Rehearsals, *, secret: str, shared: bool = False) -> gr.Bl
             "stage": stage, "desk": desk, "mood": mood, "notes": notes, "say": say, "debrief": debrief,
             "history": history,
         }  # fmt: skip
-        outputs = [parts[name] for name in PARTS]
-        how: dict[str, Any] = {
-            "outputs": outputs,
-            "concurrency_id": "calls",
-            "concurrency_limit": AT_ONCE,
-            "show_progress": "hidden",
-            "api_visibility": "private",
-        }
-
-        def placed(views: Iterator[View]) -> Iterator[dict[Any, Any]]:
-            for view in views:
-                yield {parts[name]: content for name, content in view.items()}
+        how = filling([parts[name] for name in PARTS])
 
         def on_load(kept: Any) -> Iterator[dict[Any, Any]]:
-            yield from placed(handlers.load(kept))
+            yield from placed(parts, handlers.load(kept))
 
         def on_send(kept: Any, text: Any, turns: Any) -> Iterator[dict[Any, Any]]:
-            yield from placed(handlers.send(kept, text, turns))
+            yield from placed(parts, handlers.send(kept, text, turns))
 
         def on_act(kept: Any, typed: Any, event: gr.EventData) -> Iterator[dict[Any, Any]]:
-            yield from placed(handlers.act(kept, event._data, typed))
+            yield from placed(parts, handlers.act(kept, event._data, typed))
 
         page.load(on_load, inputs=[me], **how)
         sent = {"inputs": [me, say, stage], "js": _SENT, "trigger_mode": "multiple"}
         gr.on([say.submit, send.click], on_send, **sent, **how)
         for part in (bar, resume, setup, preview, stage, notes, debrief, history):
             part.act(on_act, inputs=[me, say], trigger_mode="multiple", **how)
-    calibrate_page.add(page, rehearsals, secret=secret, title=TITLE, limit=AT_ONCE, shared=shared)
+    calibrate_page.add(page, rehearsals, secret=secret, title=TITLE, shared=shared)
     return page

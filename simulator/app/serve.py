@@ -9,7 +9,8 @@ from typing import Any
 import gradio as gr
 
 from simulator.app.identity import storage_secret
-from simulator.app.page import AT_ONCE, build, head, theme
+from simulator.app.page import build, head, theme
+from simulator.app.region import AT_ONCE
 from simulator.rehearsal import Rehearsals
 from simulator.settings import is_loopback, settings
 
