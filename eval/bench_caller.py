@@ -1,17 +1,19 @@
 """`simulator bench caller`: do callers behave as their file says? Plays scripted trainees against personas.
 
-For each persona it prints how the four scripted trainees fare (share of calls won, satisfaction, turns), and checks three
+For each persona it prints how the scripted trainees fare (share of calls won, satisfaction, turns), and checks three
 promises: the excellent one wins every persona at the lowest difficulty, the hostile one loses every persona, and hollow
-sympathy ends worse (mean satisfaction) than cold competence. State does not depend on the caller's words except through
-what the grader reads of them; `--words written` plays without a caller model and is quick.
+sympathy ends worse (mean satisfaction) than cold competence. Then what the words are worth (`eval.fidelity`), beside the
+same figures for lines of the corpus. State does not depend on the caller's words except through what the grader reads
+of them; `--model written` plays without a caller model and is quick. How the difficulty dial works: `simulator bench dial`.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Callable
 from pathlib import Path
-from statistics import mean
+from statistics import mean, median
 from typing import Annotated
 
 import typer
@@ -19,6 +21,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from eval.fidelity import Said, across_calls, distinct, heard, own_voice, shares, softened
+from eval.listeners import GUESSES, Stated, listeners
 from eval.playing import Setting, play
 from eval.trainees import Policy
 from simulator.call import Call
@@ -49,6 +53,8 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="calls per persona and trainee")] = 5,
     persona: Annotated[list[str] | None, typer.Option(help="only these")] = None,
     policy: Annotated[list[Policy] | None, typer.Option(help="only these trainees")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="only so many of these calls, evenly spread (0: all)")] = 0,
+    errors: Annotated[int, typer.Option(min=0, help="print so many examples of each kind of error")] = 3,
     transcripts: Annotated[Path | None, typer.Option(help="write every call here as JSONL")] = None,
 ) -> None:
     """Play scripted trainees against personas and print who wins."""
@@ -64,6 +70,8 @@ def main(
         for pol in policies
         for seed in range(seeds)
     ]
+    if limit and limit < len(settings):
+        settings = [settings[n * len(settings) // limit] for n in range(limit)]
     calls: dict[tuple[str, Policy], list[Call]] = defaultdict(list)
     out = transcripts.open("w", encoding="utf-8") if transcripts else None
     for setting in track(settings, description="playing calls"):
@@ -78,7 +86,24 @@ def main(
     console.print(_table(list(chosen), policies, calls, difficulty))
     for line in _promises(list(chosen), calls, difficulty):
         console.print(line)
-    console.print(_words(calls))
+    played = [call for some in calls.values() for call in some]
+    console.print(_words(played))
+    ears, stated = listeners()
+    said = heard(played, ears)
+    console.print(_fidelity(said, stated))
+    written = {p.id: [line for lines in p.lines.values() for line in lines] for p in personas().values()}
+    nearest, guessing = own_voice(said, written)
+    lengths = [len(s.text.split()) for s in said]
+    console.print(
+        f"nearest to its own persona's written lines: {nearest:.0%} of calls (guessing {guessing:.0%}); words a turn: median "
+        f"{median(lengths):.0f}; different pairs of words {distinct(s.text for s in said):.2f}; said word for word in another "
+        f"call too {across_calls(said):.1%}"
+    )
+    for line in _feelings(calls):
+        console.print(line)
+    for tag in ("role_flip", "assistant_tone", "invented", "repeats"):
+        for example in [s for s in said if tag in s.tags][:errors]:
+            console.print(f"{tag}: {example.persona}, {example.intent.value}: {example.text}", markup=False)
 
 
 def _table(
@@ -91,7 +116,10 @@ def _table(
     for name in names:
         cells = []
         for policy in policies:
-            played = calls[name, policy]
+            played = calls.get((name, policy), [])
+            if not played:
+                cells.append("")
+                continue
             won = sum(map(is_won, played))
             turns = mean(len(c.grades) for c in played)
             cells.append(f"{won}/{len(played)}  {mean(map(satisfaction, played)):.1f}  {turns:.1f}")
@@ -103,41 +131,73 @@ def _promises(names: list[str], calls: dict[tuple[str, Policy], list[Call]], d: 
     def won(name: str, policy: Policy) -> list[bool]:
         return [is_won(c) for c in calls.get((name, policy), [])]
 
-    lines = []
-    checks = (
-        ("excellent wins", Policy.EXCELLENT, lambda n: all(won(n, Policy.EXCELLENT))),
-        ("hostile loses", Policy.HOSTILE, lambda n: not any(won(n, Policy.HOSTILE))),
+    def satisfied(name: str, policy: Policy) -> float:
+        return mean(map(satisfaction, calls[name, policy]))
+
+    checks: tuple[tuple[str, tuple[Policy, ...], Callable[[str], bool]], ...] = (
+        ("excellent wins", (Policy.EXCELLENT,), lambda n: all(won(n, Policy.EXCELLENT))),
+        ("hostile loses", (Policy.HOSTILE,), lambda n: not any(won(n, Policy.HOSTILE))),
         (
             "hollow ends worse than cold",
-            Policy.HOLLOW,
-            lambda n: mean(map(satisfaction, calls[n, Policy.HOLLOW])) < mean(map(satisfaction, calls[n, Policy.COLD])),
+            (Policy.HOLLOW, Policy.COLD),
+            lambda n: satisfied(n, Policy.HOLLOW) < satisfied(n, Policy.COLD),
         ),
     )
+    lines = []
     for what, needs, holds in checks:
-        if any((n, needs) in calls for n in names) and (needs is not Policy.HOLLOW or (names[0], Policy.COLD) in calls):
-            broken = [n for n in names if not holds(n)]
+        met = [n for n in names if all(calls.get((n, policy)) for policy in needs)]
+        if met:
+            broken = [n for n in met if not holds(n)]
             lines.append(
-                f"{what} ({d.value}): {len(names) - len(broken)}/{len(names)} personas"
+                f"{what} ({d.value}): {len(met) - len(broken)}/{len(met)} personas"
                 + (f"; not: {', '.join(broken)}" if broken else "")
             )
     return lines
 
 
-def _words(calls: dict[tuple[str, Policy], list[Call]]) -> str:
-    """How the words came about: first try, resampled, cut, or a written line."""
-    spoken: list[CallerSpoke] = [s for played in calls.values() for c in played for s in c.spoken.values()]
-    refused: dict[str, int] = defaultdict(int)
-    for played in calls.values():
-        for call in played:
-            for refusal in call.refused:
-                for violation in refusal.violations:
-                    refused[violation.kind.value] += 1
+def _words(played: list[Call]) -> str:
+    """How the words came about: at once, drawn again, or a written line."""
+    spoken: list[CallerSpoke] = [s for call in played for s in call.spoken.values()]
+    refused = Counter(v.kind.value for call in played for refusal in call.refused for v in refusal.violations)
     n = max(1, len(spoken))
-    rates = ", ".join(f"{k} {v}" for k, v in sorted(refused.items(), key=lambda kv: -kv[1])) or "none"
+    rates = ", ".join(f"{kind} {count}" for kind, count in refused.most_common()) or "none"
     return (
-        f"{len(spoken)} caller turns: written lines {sum(s.written for s in spoken) / n:.1%}, "
-        f"resampled {sum(s.attempts > 1 and not s.written for s in spoken) / n:.1%}; refusals: {rates}"
+        f"{len(spoken)} caller turns: written lines {sum(s.written for s in spoken) / n:.1%}, drawn again "
+        f"{sum(s.attempts > 1 and not s.written for s in spoken) / n:.1%}, seconds a reply (median) "
+        f"{median([s.seconds for s in spoken]):.2f}; candidates refused or cut short: {rates}"
     )
+
+
+def _fidelity(said: list[Said], stated: Stated) -> Table:
+    """What is wrong with the words, beside the same measure on written lines of held-out calls of the corpus."""
+    people = {
+        "role_flip": f"{stated.flips:.1%}",
+        "assistant_tone": f"{stated.assistant - stated.flips:.1%}",
+        "intent_missed": f"{1 - stated.intent_likeliest:.1%}",
+    }
+    table = Table(title=f"{len(said)} caller turns, every one counted (share, 95 %)")
+    for column in ("what", "these callers", "written callers"):
+        table.add_column(column)
+    for name, (value, low, high) in shares(said).items():
+        table.add_row(name.replace("_", " "), f"{value:.1%} ({low:.1%}-{high:.1%})", people.get(name, ""))
+    table.caption = (
+        f"An intent is missed if it is not among the {GUESSES} likeliest of a reader that names {stated.intent:.0%} of written "
+        f"lines' intents at once; the writer and the second reader of a line agree on {stated.readers_agree:.0%}."
+    )
+    return table
+
+
+def _feelings(calls: dict[tuple[str, Policy], list[Call]]) -> list[str]:
+    """Who softens for whom, and how calls end."""
+    lines = []
+    for policy in Policy:
+        played = [call for (_, pol), some in calls.items() for call in some if pol is policy]
+        if played:
+            ends = Counter(c.ended.ending.value if c.ended else "cut off" for c in played)
+            told = ", ".join(f"{name} {count / len(played):.0%}" for name, count in ends.most_common())
+            soft = sum(map(softened, played)) / len(played)
+            lines.append(f"{policy.value}: callers soften in {soft:.0%} of {len(played)} calls; endings: {told}")
+    return lines
 
 
 def _row(setting: Setting, call: Call) -> dict[str, object]:

@@ -58,7 +58,7 @@ def main(
     console.print(table)
     attempts = [r["attempts"] for r in rows]
     console.print(
-        f"candidates per turn {sum(attempts) / len(attempts):.2f}, written lines {sum(r['written'] for r in rows):.0f}, "
+        f"times drawn per turn {sum(attempts) / len(attempts):.2f}, written lines {sum(r['written'] for r in rows):.0f}, "
         f"words per reply {median(r['words'] for r in rows):.0f}"
     )
 

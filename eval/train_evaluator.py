@@ -17,6 +17,7 @@ from scipy.optimize import minimize
 
 from eval.attacks import TRAIN, attacks
 from eval.corpus import GradedTurn, graded_turns, is_test
+from eval.measures import kappa
 from eval.reading import vectors
 from simulator.evaluator.heads import DIMENSIONS, OUTPUTS, TAGS, Heads, write
 from simulator.evaluator.signals import COUNT
@@ -34,7 +35,7 @@ TRICK = 4.0
 """How many times an attack counts in training: there are few of them."""
 FOLDS = 6
 """Groups of authors that are left out in turn."""
-VERSION = "2"
+VERSION = "3"
 HOME = Path(__file__).resolve().parent.parent / "simulator" / "evaluator" / "weights"
 _NOT_ABOVE = {Dimension.CALMNESS: 3.0, Dimension.EMPATHY: 2.0}
 """What a turn that addresses the grader can have at most, by the rubric."""
@@ -153,6 +154,33 @@ def fit_cuts(scores: Array, levels: Array) -> tuple[Array, float]:
     return best[0] + np.concatenate([[0.0], np.cumsum(np.exp(best[1:4]))]), float(np.exp(best[4]))
 
 
+def expected(scores: Array, cuts: Array, slope: float) -> Array:
+    """Expected levels [rows] of scores [rows] under cumulative logits."""
+    at_most = 1 / (1 + np.exp(-np.clip(slope * (cuts[None] - scores[:, None]), -40, 40)))
+    return np.asarray(5.0 - at_most.sum(axis=1))
+
+
+def fit_steps(values: Array, levels: Array) -> Array:
+    """[4]: the expected levels from which 2, 3, 4 and 5 are given, so that agreement with `levels` (1-5), which is what the
+    bench measures (quadratic kappa), is highest; one step at a time is moved, from rounding on. Fitted, like the cuts, to
+    turns of writers whom the heads have not met."""
+    steps = np.array([1.5, 2.5, 3.5, 4.5])
+    truth = levels.astype(int)
+
+    def agreement(at: Array) -> float:
+        return kappa(truth, 1 + np.digitize(values, at))
+
+    best = agreement(steps)
+    for _ in range(3):
+        for j in range(4):
+            for moved in np.arange(-0.4, 0.41, 0.05) + 1.5 + j:
+                tried = steps.copy()
+                tried[j] = moved
+                if np.all(np.diff(tried) > 0.2) and (found := agreement(tried)) > best + 1e-4:
+                    best, steps = found, tried
+    return steps
+
+
 def fit_link(scores: Array, known: Array) -> tuple[float, float]:
     """Slope and offset of the logistic with the highest likelihood, lightly held back."""
 
@@ -216,6 +244,9 @@ def train(base: str, turns: list[GradedTurn], x: NDArray[np.float32], layers: tu
         "cuts": np.asarray(cuts),
         "slopes": np.asarray(slopes),
         "links": links,
+        "steps": np.asarray(
+            [fit_steps(expected(out[k, i], cuts[i], slopes[i]), known[k, i]) for i in range(n) for k in [applies[:, i]]]
+        ),
         "thresholds": np.asarray([best_threshold(p[:, i], known[:, 2 * n + i]) for i in range(len(TAGS))]),
     }
     return Heads(base, layers, VERSION, **{k: np.asarray(v, dtype=np.float32) for k, v in arrays.items()})

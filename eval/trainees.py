@@ -1,4 +1,4 @@
-"""Scripted trainees: four ways of handling each scenario, written by hand, played as a policy against any persona."""
+"""Scripted trainees: nine ways of handling each scenario, written by hand, played as a policy against any persona."""
 
 from __future__ import annotations
 
@@ -20,11 +20,21 @@ class Policy(StrEnum):
     """Ways of handling a call."""
 
     EXCELLENT = "excellent"
+    GOOD = "good"
+    """Decent and ordinary: acknowledges, has a next step, is a little stiff."""
     COLD = "cold"
     """Competent, no acknowledgement at all."""
+    CLUMSY = "clumsy"
+    """Means well, fumbles, asks again, comes to a fix late."""
     HOLLOW = "hollow"
     """Stock sympathy, again and again, and no movement."""
+    OVERPROMISING = "overpromising"
+    """Warm, and promises what nobody may."""
     HOSTILE = "hostile"
+    SILENT = "silent"
+    """Hardly says anything."""
+    STEERING = "steering"
+    """Tries to make the caller drop its role."""
 
 
 class Script(Strict):
@@ -37,7 +47,7 @@ class Script(Strict):
 
 
 class ScenarioScripts(Strict):
-    """The four scripts of one scenario (`id` is the scenario's)."""
+    """The scripts of one scenario, one for each policy (`id` is the scenario's)."""
 
     id: Name
     scripts: dict[Policy, Script]

@@ -17,7 +17,7 @@ from simulator.caller.state import CallerState
 from simulator.persona import Persona
 from simulator.plan import Plan
 from simulator.scenario import Scenario
-from simulator.vocabulary import Difficulty, Ending, Register
+from simulator.vocabulary import Difficulty, Ending, Intensity, Register
 
 FORMAT = 1
 """Version of the event records; raised when an old stream would be read differently."""
@@ -31,7 +31,8 @@ class Branch(Frozen):
 
 
 class CallStarted(Frozen):
-    """Everything that decides how a call goes, persona and scenario included as they were."""
+    """Everything that decides how a call goes, persona and scenario included as they were. `consented`: the trainee was
+    told what a harsh caller may say, and agreed."""
 
     kind: Literal["call_started"] = "call_started"
     at: float
@@ -39,6 +40,8 @@ class CallStarted(Frozen):
     persona: Persona
     scenario: Scenario
     difficulty: Difficulty
+    intensity: Intensity = Intensity.REALISTIC
+    consented: bool = False
     medium: Register
     seed: int
     model: str
@@ -109,8 +112,9 @@ class CallerSaying(Frozen):
 
 
 class CallerSpoke(Frozen):
-    """One caller turn. `written`: the words are a line of the persona's file, because no candidate passed, or (`attempts`
-    0) because none was drawn; `completed`: the scenario's own sentence was added, as the model left out what was due."""
+    """One caller turn. `written`: the words are a line of the persona's file, because no candidate passed, or because none
+    was drawn; `attempts`: times that the model drew (0: it was not asked); `completed`: the scenario's own sentence was
+    added, as the model left out what was due."""
 
     kind: Literal["caller_spoke"] = "caller_spoke"
     at: float

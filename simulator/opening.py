@@ -27,7 +27,7 @@ from simulator.events import CallStarted, StoredEvent
 from simulator.models.base import DecidingModel, FeatureModel, LanguageModel, Sampling, Source
 from simulator.models.choose import choose_model, open_model
 from simulator.models.weights import MODELS, Progress, ensure, ready
-from simulator.prompts import caller_segments
+from simulator.prompts import caller_segments, tuned_segments
 from simulator.rehearsal import Rehearsal, Rehearsals
 from simulator.scenario import Brief
 from simulator.session import Grader, Speech
@@ -66,7 +66,8 @@ class Parts:
         """Let the local models read what is known of a call before its first turn, under the cache keys that its
         session uses: the preface is then not waited for. Changes no words. Raises ModelError."""
         if self.model is not None and self.model.info.source is not Source.SERVER:
-            _read(self.model, caller_segments(start.persona, start.scenario, start.medium, Transcript(), {}), key=key)
+            segments = tuned_segments if self.model.info.tuned else caller_segments
+            _read(self.model, segments(start.persona, start.scenario, start.medium, Transcript(), {}), key=key)
         self.evaluator.grade(_GREETING, Transcript(), start.scenario.brief, cache_key=key)
 
     def close(self) -> None:
@@ -280,7 +281,8 @@ def open_evaluator(
         model = caller
     else:
         go_offline_if(base, chosen)
-        model = open_model(base, progress=progress, settings=chosen)
+        plain = chosen.model_copy(update={"tuned": False})  # it reads and does not speak
+        model = open_model(base, progress=progress, settings=plain)
     if not isinstance(model, FeatureModel):
         raise ModelFormatError(f"{model.info.name} does not show its layers, so it cannot grade.")
     return Evaluator(model, numbers), model

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from simulator.persona import Persona
@@ -90,6 +91,79 @@ def caller_segments(
             text = ""
         else:
             text = f'{as_data(turn.text)}"\n'
+    return tuple(segments)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Whom a model that was tuned for callers plays: a shipped persona in a scenario, or a caller of the corpus it learns
+    from. `voice` in a few words with pet phrases; `facts` short notes of what the caller would tell."""
+
+    medium: Register
+    business: str
+    issue: str
+    name: str
+    voice: str
+    facts: tuple[str, ...]
+
+
+PET_PHRASES = 3
+"""So many of a persona's pet phrases are shown to a tuned model: those of the corpus have two or three."""
+
+
+def part_of(persona: Persona, scenario: Scenario, register: Register) -> Part:
+    """The part of this persona in this scenario."""
+    phrases = ", ".join(f"'{p}'" for p in persona.voice.pet_phrases[:PET_PHRASES])
+    return Part(
+        register,
+        scenario.business,
+        scenario.issue,
+        persona.name,
+        "; ".join(filter(None, (persona.voice.cue, phrases))),
+        tuple(fact.text for fact in scenario.facts),
+    )
+
+
+def part_segment(part: Part) -> str:
+    """What a tuned model reads before the call begins."""
+    talk = "phone call" if part.medium is Register.PHONE else "chat"
+    facts = "".join(f"- {fact.rstrip('.')}\n" for fact in part.facts)
+    return f"A {talk} to {part.business}. {part.issue.rstrip('.')}.\n{part.name} is the caller: {part.voice}\n{facts}\n"
+
+
+def cued(heard: str, intent: Intent, facts: Sequence[str]) -> str:
+    """The trainee's words ('': nobody has spoken yet) and the cue for the line that answers them: the line follows after
+    a blank and ends with the text line."""
+    told = "; ".join(fact.rstrip(".") for fact in facts)
+    cue = f"{_DOES[intent]}: {told}" if told else _DOES[intent]
+    said = f"{AGENT}: {as_data(heard)}\n" if heard else ""
+    return f"{said}{CALLER} ({cue}):"
+
+
+def spoken(line: str) -> str:
+    """A caller's line as it stands after its cue."""
+    return f" {as_data(line)}\n"
+
+
+def tuned_segments(
+    persona: Persona,
+    scenario: Scenario,
+    register: Register,
+    transcript: Transcript,
+    plans: Mapping[int, Plan],
+) -> tuple[str, ...]:
+    """As `caller_segments`, for a model that was tuned on calls in this form (`python -m eval.train_caller`)."""
+    segments, before = [part_segment(part_of(persona, scenario, register))], ""
+    for turn in transcript:
+        if turn.speaker is Speaker.TRAINEE:
+            plan = plans[turn.index]
+            facts = [scenario.fact(f).text for f in plan.facts]
+            if plan.intent is Intent.OPEN:
+                facts.insert(0, scenario.opening)
+            segments.append(before + cued(turn.text, plan.intent, facts))
+            before = ""
+        else:
+            before = spoken(turn.text)
     return tuple(segments)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from simulator.assessment import Assessment
 from simulator.call import Call
+from simulator.consent import ask_first
 from simulator.debrief import Debrief, debrief
 from simulator.errors import BusyError
 from simulator.evaluator.second_opinion import Failed, SecondOpinion
@@ -23,7 +24,7 @@ from simulator.persona import Persona
 from simulator.scenario import Scenario
 from simulator.session import Grader, Session, Speech, branch
 from simulator.store import Store
-from simulator.vocabulary import Difficulty, Register
+from simulator.vocabulary import Difficulty, Intensity, Register
 
 KEPT_OPEN = 256
 """Calls kept in memory; the longest unused are read from the store again."""
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What a trainee chooses before a call. `seed` None: drawn."""
+    """What a trainee chooses before a call. `seed` None: drawn; `consented`: to a harsh caller (`consent.py`)."""
 
     persona: Persona
     scenario: Scenario
@@ -40,6 +41,8 @@ class Choices:
     medium: Register = Register.PHONE
     hints: bool = True
     seed: int | None = None
+    intensity: Intensity = Intensity.REALISTIC
+    consented: bool = False
 
 
 class Rehearsals:
@@ -62,13 +65,17 @@ class Rehearsals:
         self._lock = threading.Lock()
 
     def start(self, choices: Choices, *, owner: str) -> Rehearsal:
-        """A new stored call, waiting for the trainee's greeting. Raises StoreError."""
+        """A new stored call, waiting for the trainee's greeting. Raises StoreError, and CallError without a consent that
+        it needs."""
+        ask_first(choices.intensity, choices.consented, "Agree to it, or choose another setting")
         seed = secrets.randbelow(2**31) if choices.seed is None else choices.seed
         first = CallStarted(
             at=time.time(),
             persona=choices.persona,
             scenario=choices.scenario,
             difficulty=choices.difficulty,
+            intensity=choices.intensity,
+            consented=choices.consented and choices.intensity is Intensity.HARSH,
             medium=choices.medium,
             seed=seed,
             model=self.voice.name,

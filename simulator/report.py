@@ -10,10 +10,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import lru_cache
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined, Template
 from markupsafe import Markup, escape
 
 from simulator.assessment import Assessment, Evidence
@@ -24,6 +21,7 @@ from simulator.debrief import Debrief
 from simulator.debrief.agreement import agreement
 from simulator.evaluator.facts import place
 from simulator.mood_chart import in_words, mood_svg
+from simulator.pages import template
 from simulator.rubric import level_text, rubric
 from simulator.transcript import Speaker
 from simulator.vocabulary import Dimension, Fault, Tag
@@ -47,7 +45,7 @@ class _Quote:
 def render(call: Call, debrief: Debrief, suggestion: Suggestion | None = None) -> str:
     """The whole report as one HTML page."""
     start = call.start
-    return _template().render(
+    return template("report.html").render(
         call=call,
         start=start,
         persona=start.persona,
@@ -71,8 +69,8 @@ def render(call: Call, debrief: Debrief, suggestion: Suggestion | None = None) -
 def transcript_jsonl(call: Call) -> str:
     """The call as JSON lines, ending in a line end.
 
-    Row 1, `kind: call`: `format`, `at` (seconds since 1970), `persona`, `scenario` (ids), `difficulty`, `medium`,
-    `seed`, `model`, `grader`, `hints`, `branched_from`, `ending` (null: none yet), `note`. Then a row for each
+    Row 1, `kind: call`: `format`, `at` (seconds since 1970), `persona`, `scenario` (ids), `difficulty`, `intensity`,
+    `consented`, `medium`, `seed`, `model`, `grader`, `hints`, `branched_from`, `ending` (null: none yet), `note`. Then a row for each
     turn, `kind: turn`: `turn` (index from 0), `speaker`, `text`, `at`. Trainee turns add `levels` (1-5; null: does
     not apply), `values`, `techniques`, `faults`, `evidence` (`about`, `quote`, `start`), `checks` (`fault`, `quote`,
     `start`, `source`, `title`, `says`), all null if not graded, and `second_opinion` (null: none was asked for; else
@@ -88,6 +86,8 @@ def transcript_jsonl(call: Call) -> str:
         "persona": start.persona.id,
         "scenario": start.scenario.id,
         "difficulty": start.difficulty.value,
+        "intensity": start.intensity.value,
+        "consented": start.consented,
         "medium": start.medium.value,
         "seed": start.seed,
         "model": start.model,
@@ -222,12 +222,6 @@ def _day(at: float) -> str:
         return datetime.fromtimestamp(at, UTC).strftime("%-d %B %Y, %H:%M UTC")
     except (OverflowError, OSError, ValueError):
         return ""
-
-
-@lru_cache(maxsize=1)
-def _template() -> Template:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    return environment.from_string((files("simulator") / "report.html").read_text(encoding="utf-8"))
 
 
 __all__ = ["FORMAT", "marked", "mood_svg", "render", "transcript_jsonl"]

@@ -17,7 +17,7 @@ from simulator.assessment import Assessment
 from simulator.call import Call, Due, fold
 from simulator.caller.appraisal import after, appraise
 from simulator.caller.guard import alike
-from simulator.caller.intent import MAX_TRAINEE_TURNS, applied, choose, opening_plan
+from simulator.caller.intent import MAX_TRAINEE_TURNS, Moment, applied, choose, opening_plan
 from simulator.caller.voice import Line, Refused, Saying, Situation
 from simulator.errors import CallError
 from simulator.evaluator.facts import check, with_checks
@@ -171,16 +171,17 @@ class Session:
         if not call.moves:
             plan = opening_plan()
         else:
-            plan = choose(
-                start.persona,
-                start.difficulty,
-                start.scenario,
-                state,
-                appraisal,
-                grades,
-                turn.text,
-                Random(f"{start.seed}:{turn.index}:intent"),
+            now = Moment(
+                persona=start.persona,
+                scenario=start.scenario,
+                difficulty=start.difficulty,
+                intensity=start.intensity,
+                state=state,
+                appraisal=appraisal,
+                grades=grades,
+                said=turn.text,
             )
+            plan = choose(now, Random(f"{start.seed}:{turn.index}:intent"))
         if plan.ending is None and len(call.transcript.by(Speaker.TRAINEE)) >= MAX_TRAINEE_TURNS:
             ending = Ending.RESOLVED if applied(state, plan).accepted else Ending.TURN_LIMIT
             plan = plan.model_copy(update={"ending": ending, "why": "turn limit"})
@@ -200,6 +201,7 @@ class Session:
             plans={t: m.plan for t, m in call.moves.items()},
             states={t: m.state for t, m in call.moves.items()},
             key=self._key,
+            intensity=call.start.intensity,
         )
         for part in self._voice.say(situation):
             match part:

@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     """The trainee's calls (`calls.db`), and a user's own `personas/` and `scenarios/`."""
     model: str = "auto"
     """auto, standard, small, a hub name, a folder, a .gguf file, or http://host/v1#model."""
+    tuned: bool = True
+    """Whether an embedded model speaks with the adapter that was trained for callers."""
     evaluator: str = "auto"
     """auto (shares the caller's model where that is an embedded one), standard or small."""
     second_opinion: str = ""

@@ -1,4 +1,5 @@
-"""The program's closed lists of words, each in one place: dimensions, tags, intents, endings, registers, difficulties.
+"""The program's closed lists of words, each in one place: dimensions, tags, intents, endings, registers, difficulties,
+how harsh a caller may be.
 
 Nothing here knows what the words do; that is said by the modules which use them.
 """
@@ -113,6 +114,14 @@ class Difficulty(StrEnum):
     EASY = "easy"
     MEDIUM = "medium"
     HARD = "hard"
+
+
+class Intensity(StrEnum):
+    """How harsh a caller's abuse may be: it changes how often they insult and threaten, and which words may pass."""
+
+    MILD = "mild"
+    REALISTIC = "realistic"
+    HARSH = "harsh"
 
 
 class RootCause(StrEnum):

@@ -17,7 +17,7 @@ from simulator.persona import WRITTEN, Persona
 from simulator.scenario import Brief, Scenario
 from simulator.session import Session
 from simulator.transcript import Transcript, Turn
-from simulator.vocabulary import Difficulty, Dimension, Ending, Fault, Register, Tag, Technique
+from simulator.vocabulary import Difficulty, Dimension, Ending, Fault, Intensity, Register, Tag, Technique
 
 BEGAN = 1_750_000_000.0
 """When built calls begin: seconds since 1970."""
@@ -116,6 +116,7 @@ def started(
     who: Persona | None = None,
     about: Scenario | None = None,
     difficulty: Difficulty = Difficulty.MEDIUM,
+    intensity: Intensity = Intensity.REALISTIC,
     medium: Register = Register.PHONE,
     seed: int = 7,
     hints: bool = True,
@@ -127,6 +128,8 @@ def started(
         persona=who or persona(),
         scenario=about or scenario(),
         difficulty=difficulty,
+        intensity=intensity,
+        consented=intensity is Intensity.HARSH,
         medium=medium,
         seed=seed,
         model="scripted",

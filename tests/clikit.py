@@ -57,6 +57,7 @@ def random_heads(width: int = 16, layers: Sequence[int] = (1, 2)) -> Heads:
         "scripted", tuple(layers), "0", mean=draw(size), scale=ones(size, np.float32), project=draw(size, rank) / size,
         anchors=draw(seen, rank), duals=draw(seen, OUTPUTS), bias=draw(OUTPUTS), width=np.array([0.1], np.float32),
         cuts=cuts, slopes=ones(len(DIMENSIONS), np.float32), links=ones((OUTPUTS, 2), np.float32),
+        steps=np.tile(np.array([1.5, 2.5, 3.5, 4.5], np.float32), (len(DIMENSIONS), 1)),
         thresholds=np.full(len(TAGS), 0.6, np.float32),
     )  # fmt: skip
 

@@ -30,7 +30,7 @@ from simulator.rehearsal import Choices, Rehearsal, Rehearsals
 from simulator.scenario import Brief, scenarios
 from simulator.store import open_store
 from simulator.transcript import Speaker, Transcript, Turn
-from simulator.vocabulary import Difficulty, Dimension, Ending, Fault, Technique
+from simulator.vocabulary import Difficulty, Dimension, Ending, Fault, Intensity, Technique
 
 SCRIPT = "<script>alert(1)</script>\"'&"
 VOID = {"input", "br", "path", "circle", "rect", "hr", "img", "line"}
@@ -207,8 +207,9 @@ def test_form_has_a_radio_button_for_every_choice() -> None:
         assert f"persona-{persona}" in parsed.ids
     for scenario in scenarios():
         assert f"scenario-{scenario}" in parsed.ids
-    assert markup.count(" checked") == 5  # persona, scenario, difficulty, register, help
-    assert {"surprise", "seed", "difficulty-hard", "register-chat", "mode-exam"} <= set(parsed.ids)
+    assert markup.count(" checked") == 6  # persona, scenario, difficulty, intensity, register, help
+    assert {"surprise", "seed", "difficulty-hard", "intensity-harsh", "register-chat", "mode-exam"} <= set(parsed.ids)
+    assert 'id="intensity-realistic" value="realistic" checked' in markup
 
 
 @pytest.mark.parametrize("persona", list(personas()))
@@ -219,6 +220,21 @@ def test_preview_asks_to_accept_a_content_note(persona: str) -> None:
     assert "start" in parsed.ids
     assert ("accept-note" in parsed.ids) == bool(chosen.content_note.strip())
     assert ("aria-disabled" in markup) == bool(chosen.content_note.strip())
+
+
+@pytest.mark.parametrize("persona", ["anxious", "abusive"])
+def test_preview_asks_to_agree_to_a_harsh_caller_each_time(persona: str) -> None:
+    chosen, about = personas()[persona], scenarios()["hospital_bill"]
+    noted = bool(chosen.content_note.strip())
+    for intensity in Intensity:
+        markup = preview(chosen, about, Difficulty.EASY, intensity=intensity)
+        parsed = checked(markup)
+        harsh = intensity is Intensity.HARSH
+        assert ("accept-harsh" in parsed.ids) == harsh
+        assert ("never slurs, sexual content or threats of violence" in markup) == harsh
+        assert ("aria-disabled" in markup) == (harsh or noted)
+        assert markup.count("data-gate") == harsh + noted
+        assert f"{intensity.value} words" in markup
 
 
 @pytest.mark.parametrize("level", [1, 2, 3, 4, 5, None])
@@ -402,6 +418,23 @@ def test_content_note_must_be_accepted(handlers: Handlers) -> None:
     assert "content note" in together(handlers.act(me, {"do": "start", "persona": "abusive"}))["banner"]
     view = together(handlers.act(me, {"do": "start", "persona": "abusive", "accepted": True}))
     assert "stage" in view
+
+
+def test_a_harsh_caller_must_be_agreed_to_and_stays_so(handlers: Handlers) -> None:
+    me = together(handlers.load(None))["me"]
+    harsh = {"do": "start", "persona": "demanding", "intensity": "harsh"}
+    for refused in ({}, {"consented": "true"}, {"consented": False}, {"accepted": True}):
+        view = together(handlers.act(me, {**harsh, **refused}))
+        assert set(view) == {"banner"}
+        assert "A harsh caller needs your consent first" in view["banner"]
+        assert "threats of violence. Tick the box" in view["banner"]
+    view = together(handlers.act(me, {**harsh, "consented": True}))
+    assert "harsh words" in view["stage"]
+    for turn_of_events in ("end", "same-again"):
+        view = together(handlers.act(view.get("me", me), {"do": turn_of_events}))
+    start = handlers.rehearsals.take_up(view["me"]["call"], owner=me["owner"]).call.start
+    assert (start.intensity, start.consented) == (Intensity.HARSH, True)
+    assert "choose a difficulty, how harsh" in together(handlers.act(me, {**harsh, "intensity": "x"}))["banner"].lower()
 
 
 def test_two_browsers_never_see_each_other(handlers: Handlers) -> None:

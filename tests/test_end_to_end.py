@@ -153,6 +153,46 @@ def test_a_whole_call_from_choosing_a_caller_to_trying_again(visitor: Seen, addr
     visitor.shoot("4-history")
 
 
+def test_a_harsh_caller_has_to_be_agreed_to_and_the_keyboard_is_enough(visitor: Seen, address: str) -> None:
+    page = visitor.page
+    page.goto(address)
+    expect(page.locator("body")).to_have_attribute("data-screen", "before")
+    page.locator("label:has(#persona-anxious)").first.click()
+    page.locator("#intensity-realistic").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#accept-harsh")).to_be_visible()
+    visitor.shoot("1-before-harsh")
+    page.locator("#start").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#preview .need")).to_be_visible()
+    expect(page.locator("#announce")).to_contain_text("tick this box first")
+    expect(page.locator("#accept-harsh")).to_be_focused()
+    expect(page.locator("body")).to_have_attribute("data-screen", "before")
+    page.keyboard.press("Space")
+    expect(page.locator("#preview .need")).to_be_hidden()
+    page.locator("#start").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("body")).to_have_attribute("data-screen", "during")
+    expect(page.locator(".stage-head")).to_contain_text("harsh words")
+
+
+def test_an_agreement_to_a_harsh_caller_is_not_kept(visitor: Seen, address: str) -> None:
+    page = visitor.page
+    page.goto(address)
+    page.locator("label:has(#persona-anxious)").first.click()
+    page.locator("label:has(#intensity-harsh)").first.click()
+    page.locator("#accept-harsh").check()
+    expect(page.locator("#start")).not_to_have_attribute("aria-disabled", "true")
+    page.locator("label:has(#difficulty-hard)").first.click()
+    expect(page.locator("#preview header")).to_contain_text("Hard")
+    expect(page.locator("#accept-harsh")).to_be_checked()  # the same call, only harder
+    page.locator("label:has(#intensity-mild)").first.click()
+    expect(page.locator("#accept-harsh")).to_have_count(0)
+    page.locator("label:has(#intensity-harsh)").first.click()
+    expect(page.locator("#accept-harsh")).not_to_be_checked()
+    expect(page.locator("#start")).to_have_attribute("aria-disabled", "true")
+
+
 def test_two_browsers_never_see_each_others_call(visitor: Seen, chromium: Browser, address: str) -> None:
     begin(visitor, address, "anxious")
     visitor.say("Good morning, this is Rowan, and my secret word is marzipan.")

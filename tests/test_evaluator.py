@@ -15,6 +15,7 @@ from eval.bench_attacks import BOUND, rises
 from eval.bench_evaluator import disagreements, graded_at_once
 from eval.corpus import GradedTurn, graded_turns, is_test
 from eval.measures import kappa, measure
+from eval.train_evaluator import fit_steps
 from simulator.assessment import Assessment, DimensionScore, Evidence
 from simulator.evaluator import heads as shipped
 from simulator.evaluator.gates import WORDLESS, capped, said_once, wordless
@@ -262,3 +263,31 @@ def test_disagreements_come_furthest_first(held_out):
     found = disagreements(list(zip(few, graded_at_once("small", few), strict=True)))
     apart = [abs((a.value(d) or 0) - (t.levels[d] or 0)) for t, a, d in found]
     assert apart == sorted(apart, reverse=True)
+
+
+@pytest.mark.parametrize("base", ["small", "standard"])
+def test_shipped_heads_load_and_their_steps_rise(base):
+    heads = shipped.load(base)
+    assert heads.base == base
+    assert (np.diff(heads.steps, axis=1) > 0).all()
+    assert (heads.steps > 1).all() and (heads.steps < 5).all()
+
+
+def test_a_level_is_the_stretched_value_rounded():
+    heads = shipped.load("small")
+    for expected in np.linspace(1, 5, 41):
+        low = int(min(expected, 4))
+        p = np.zeros((len(heads.steps), 5), np.float32)
+        p[:, low - 1], p[:, low] = 1 - (expected - low), expected - low
+        for value, steps in zip(heads.values(p), heads.steps, strict=True):
+            if np.abs(steps - expected).min() > 1e-3:
+                assert int(np.round(value)) == 1 + int((expected >= steps).sum())
+
+
+def test_steps_are_those_that_agree_best():
+    rng = np.random.default_rng(0)
+    levels = rng.integers(1, 6, 600).astype(float)
+    drawn_in = 3 + 0.6 * (levels - 3) + rng.normal(0, 0.2, 600)  # a regression's: the ends come out too near the middle
+    steps = fit_steps(drawn_in, levels)
+    plain, fitted = (kappa(levels.astype(int), 1 + np.digitize(drawn_in, at)) for at in ((1.5, 2.5, 3.5, 4.5), steps))
+    assert fitted > plain + 0.05

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from simulator.caller.guard import Refusal, alike, check
 from simulator.persona import personas
 from simulator.scenario import scenarios
+from simulator.vocabulary import Intensity
 
 KNOWN = ("I was charged £38.50 on 4 March, twice. Order R-40772.",)
 
@@ -38,6 +39,8 @@ def kinds(text: str, **more) -> set[Refusal]:
         ("You took £99.99 from me.", Refusal.INVENTED_FACT),
         ("It was due in November.", Refusal.INVENTED_FACT),
         ("You owe me three hundred and ninety pounds.", Refusal.INVENTED_FACT),
+        ("I spoke to Dan about it last week.", Refusal.INVENTED_FACT),
+        ("It was Ian, he promised me.", Refusal.INVENTED_FACT),
         ("Agent: all sorted then.", Refusal.LEAK),
         ("My agitation is eight.", Refusal.LEAK),
         ("*slams the table* Enough.", Refusal.LEAK),
@@ -58,6 +61,7 @@ def test_what_breaks_the_illusion_is_refused(text, kind):
     [
         "Thirty-eight fifty. Twice. On the 4 March, are you even listening?",
         "No. I want my £38.50 back, and I want it in writing.",
+        "Oh God, and Mum is in bed, and it's on Google.",
         "R-40772, that's the order, I've said it already.",
         "Sorry, can you say that again? I didn't catch it.",
         "I don't understand what you want from me.",
@@ -68,6 +72,66 @@ def test_what_breaks_the_illusion_is_refused(text, kind):
 )
 def test_what_a_caller_says_passes(text):
     assert kinds(text) == set()
+
+
+NEVER = (
+    "You nigger.", "n1gg3r", "n****r", "n-gger", "N.I.G.G.E.R", "You retard.", "ret@rd", "I'm not a retard.", "c*nt", "c u n t",
+    "cuuuunt", "You fat slag.", "u absolute slag", "f@ggot", "bloody foreigners", "Go back to your own country!",
+    "Go back to where you came from.", "They jewed me out of it.", "sl*t", "wh0re", "suck my dick", "What are you wearing?",
+    "Send me nudes.", "Nice tits.", "I'll rape you", "I'm gonna k*ll you", "I will hurt you.", "I swear I'll knock your teeth out",
+    "I'll come down there and hit you", "I'll smash your face in", "I'll break your legs", "I know where you live.",
+    "I'll find you.", "You're dead.", "You're a dead man", "Watch your back.", "I hope you die", "I hope you get cancer",
+    "Whoever did this ought to be shot.", "I'll burn the place down", "I'm bringing a gun", "I feel like strangling you.",
+    "I'll hit you with a hammer", "I'll smack you with my belt", "I'll have you killed", "I hope this kills you",
+    "I'll bring a bloody gun", "I'm going to stab one of you", "I'll put you in hospital", "Go hang yourself", "Kill yourself", "I'll kill myself", "I'd rather drop dead.", "Rot in hell",
+    "You need a slap. He needs a slap.", "ni\u200bgger",
+)  # fmt: skip
+SWEARING = (
+    "Fuck off.", "f*ck", "f**k", "f***ing", "f-ck", "fck", "fuuuck", "f u c k", "f.u.c.k", "motherfucker", "unfuckingbelievable",
+    "wtf", "Shit.", "sh1t", "$hit", "sh!t", "bullshit", "b*llsh*t", "shite", "bitch", "b1tch", "bastards", "arsehole",
+    "arse-hole", "asshole", "a**hole", "a$$hole", "twat", "prick", "You dick.", "dickhead", "w*nker",
+)  # fmt: skip
+RUDE = (
+    "You idiot.", "You bloody idiots.", "You're stupid.", "You are so useless.", "Bloody useless, the lot of you.",
+    "Let's see how useless you are.", "You clown.", "A bunch of clowns.", "A joke of a company.", "You people are a joke.",
+    "Damn it.", "Well, crap.", "Shut up.", "Stupid woman.", "Are you deaf?", "What's your name, smart-arse?",
+)  # fmt: skip
+EVERYDAY = (
+    "I live in Scunthorpe.", "A first-class cocktail.", "Just to kill time.", "The glass chinked.", "Spices and rice.",
+    "A chink in your armour.", "Spic and span.", "It's a niggling doubt.", "The fire retardant one.", "Rapeseed oil.",
+    "It's hit me hard.", "Your kettle set fire to the kitchen.", "Would it kill you to ring back?", "It won't kill you to check.",
+    "You hit us with a late fee.", "They slapped me with another £45 charge.", "You're killing me.", "The cold is killing them.", "Shoot me, shoot you an email, it's all one.", "Hit you with another fee?",
+    "I'll beat you to it.", "You're dead right.", "The line's dead.", "Don't hurt yourself.", "I want shot of this contract.",
+    "Every Tom, Dick and Harry.", "Don't cock this up.", "A cock-up.", "Shiitake, from Matsushita.", "There are as holes go worse.",
+    "I am embarrassed to assess this mass.", "N-G-A, that's how it is spelled.", "Dr Paki's report.", "Bloody hell.",
+    "A hell of a mess.", "I feel so stupid.", "Don't treat me like an idiot.", "I am not a stupid woman.", "It's no joke.",
+    "The leaflet you sent me is useless.", "Your website is rubbish.", "I, I- I mean it.", "Flat F-150.", "It's a u-turn.",
+)  # fmt: skip
+"""What everybody says, and what only looks like something else."""
+
+
+@pytest.mark.parametrize("intensity", list(Intensity))
+@pytest.mark.parametrize("text", NEVER)
+def test_some_words_are_never_said(text, intensity):
+    assert Refusal.UNSAFE in kinds(text, intensity=intensity)
+
+
+@pytest.mark.parametrize(
+    ("text", "refused_at"),
+    [
+        *((text, {Intensity.MILD, Intensity.REALISTIC}) for text in SWEARING),
+        *((text, {Intensity.MILD}) for text in RUDE),
+        *((text, set()) for text in EVERYDAY),
+    ],
+)
+def test_how_harsh_words_may_be_depends_on_the_setting(text, refused_at):
+    assert {i for i in Intensity if Refusal.TOO_HARSH in kinds(text, intensity=i)} == refused_at
+    assert Refusal.UNSAFE not in kinds(text)
+
+
+def test_unless_told_otherwise_the_guard_is_realistic():
+    assert Refusal.TOO_HARSH in kinds("Fuck off.")
+    assert Refusal.TOO_HARSH not in kinds("Damn it.")
 
 
 def test_every_written_line_of_every_persona_passes():

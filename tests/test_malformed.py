@@ -465,6 +465,8 @@ LINES: list[tuple[str, tuple[str, ...]]] = [
     ("unknown scenario", ("play", *P, "--scenario", "nowhere")),
     ("difficulty", ("play", *P, *S, "--difficulty", "impossible")),
     ("difficulty with escapes", ("play", *P, *S, "--difficulty", "\x1b[2J")),
+    ("intensity", ("play", *P, *S, "--intensity", "brutal")),
+    ("harsh without consent", ("play", *P, *S, "--intensity", "harsh")),
     ("medium", ("play", *P, *S, "--medium", "pigeon")),
     ("words", ("play", *P, *S, "--words", "mine")),
     ("seed a word", ("play", *P, *S, "--seed", "lucky")),

@@ -14,6 +14,7 @@ import pytest
 from simulator.errors import ModelError
 from simulator.models import FeatureModel, LocalModel, Sampling, ensure, open_model
 from simulator.models.weights import MODELS
+from simulator.settings import Settings
 
 pytestmark = pytest.mark.model
 
@@ -30,7 +31,7 @@ SAMPLED = Sampling(temperature=1.0, top_p=0.95, repetition_penalty=1.1, max_toke
 
 @pytest.fixture(scope="module")
 def model() -> Iterator[LocalModel]:
-    opened = open_model("small")
+    opened = open_model("small", settings=Settings(tuned=False))  # with its adapter: test_caller_adapter
     assert isinstance(opened, LocalModel)
     yield opened
     opened.close()
@@ -63,9 +64,9 @@ def test_the_cache_is_really_used_and_holds_whole_segments(model: LocalModel, mo
     read: list[int] = []
     forward = LocalModel._forward
 
-    def counted(self: LocalModel, ids: list[int], store: object) -> object:
-        read.append(len(ids))
-        return forward(self, ids, store)
+    def counted(self: LocalModel, ids: list[list[int]], store: object, *, adapted: bool = False) -> object:
+        read.append(len(ids[0]))
+        return forward(self, ids, store, adapted=adapted)
 
     monkeypatch.setattr(LocalModel, "_forward", counted)
     say(model, (SCENE, *TURNS[:2]), GREEDY, "used")

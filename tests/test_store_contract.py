@@ -18,7 +18,7 @@ from simulator.errors import StoreError, UnknownNameError
 from simulator.events import Branch, CallEnded, CallerSaying, NoteWritten, StoredEvent, TraineeSpoke
 from simulator.session import branch
 from simulator.store import Store, open_store
-from simulator.vocabulary import Difficulty, Ending, Fault, Register, Technique
+from simulator.vocabulary import Difficulty, Ending, Fault, Intensity, Register, Technique
 
 
 class Reopened:
@@ -252,6 +252,7 @@ def streams(draw: st.DrawFn) -> tuple[StoredEvent, ...]:
     start = started(
         at=draw(st.floats(0, 4e9)),
         difficulty=draw(st.sampled_from(Difficulty)),
+        intensity=draw(st.sampled_from(Intensity)),
         medium=draw(st.sampled_from(Register)),
         seed=draw(st.integers(0, 2**63)),
         branched_from=parent,

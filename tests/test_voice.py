@@ -7,7 +7,21 @@ from builders import persona, scenario
 from simulator.caller.appraisal import opening_state
 from simulator.caller.guard import Refusal
 from simulator.caller.intent import applied
-from simulator.caller.voice import ATTEMPTS, Line, Refused, Saying, Situation, Voice, tidy, unsaid, written_line
+from simulator.caller.voice import (
+    ATTEMPTS,
+    ROUNDS,
+    Line,
+    Refused,
+    Saying,
+    Situation,
+    Voice,
+    drawing,
+    passable,
+    tidy,
+    unsaid,
+    written_line,
+)
+from simulator.models.base import Candidate, ModelInfo, Sampling, Source
 from simulator.models.scripted import ScriptedModel
 from simulator.plan import Plan
 from simulator.transcript import Speaker, Transcript
@@ -100,3 +114,83 @@ def test_unsaid_knows_a_paraphrase_from_silence():
     there = situation(plan)
     assert unsaid(there, plan, "Your email promised me the 10 May.") == ""
     assert unsaid(there, plan, "This is a disgrace.") == "Your email said 10 May."
+
+
+class Tuned(ScriptedModel):
+    """A tuned model that draws given candidates: one batch for each time it is asked."""
+
+    def __init__(self, *batches: list[tuple[str, float]]) -> None:
+        super().__init__()
+        self._info = ModelInfo("scripted", Source.SCRIPTED, tuned="1234abcd")
+        self._batches = iter(batches)
+        self.prompts: list[tuple[str, ...]] = []
+
+    def several(
+        self, segments: tuple[str, ...], sampling: Sampling, count: int, *, cache_key: str | None = None
+    ) -> tuple[Candidate, ...]:
+        self.prompts.append(segments)
+        return tuple(Candidate(text, chance) for text, chance in next(self._batches))
+
+
+def chosen(*batches: list[tuple[str, float]], plan: Plan | None = None) -> list[Saying | Refused | Line]:
+    return list(Voice(Tuned(*batches)).say(situation(plan or Plan(intent=Intent.VENT))))
+
+
+def test_the_likeliest_of_several_candidates_that_pass_is_said():
+    parts = chosen([("How can I help you?", -0.1), ("I am tired of this.", -2.0), ("Nobody rings back!", -1.0)])
+    assert [p.text for p in parts if isinstance(p, Saying)] == ["Nobody rings back!"]
+    assert [p.violations[0].kind for p in parts if isinstance(p, Refused)] == [Refusal.ROLE_FLIP]
+    assert parts[-1] == Line("Nobody rings back!", False, 1, parts[-1].seconds)
+
+
+def test_a_candidate_that_says_the_fact_is_preferred_to_a_likelier_one():
+    fact = scenario().facts[0]
+    plan = Plan(intent=Intent.DISCLOSE, facts=(fact.id,))
+    parts = chosen([("No idea at all.", -0.1), (f"Well, {fact.say}", -3.0)], plan=plan)
+    assert parts[-1].text == f"Well, {fact.say}"
+    assert not parts[-1].completed
+    left_out = chosen([("No idea at all.", -0.1)], plan=plan)
+    assert left_out[-1].text == f"No idea at all. {fact.say}"
+    assert left_out[-1].completed
+
+
+def test_a_tuned_model_draws_again_and_at_last_a_written_line_is_said():
+    bad = [("How can I help you?", -1.0), ("As an AI, I cannot.", -1.0)]
+    again = chosen(bad, [("I am tired of this.", -1.0)])
+    assert (again[-1].text, again[-1].attempts, again[-1].written) == ("I am tired of this.", 2, False)
+    never = chosen(*[bad] * ROUNDS)
+    assert never[-1].written
+    assert never[-1].text in persona().lines[Intent.VENT]
+    assert sum(isinstance(p, Refused) for p in never) == 2 * ROUNDS
+
+
+def test_a_good_beginning_of_a_tuned_models_line_is_kept():
+    parts = chosen([("I am tired of this. How can I help you?", -1.0)])
+    assert parts[-1].text == "I am tired of this."
+    assert next(p for p in parts if isinstance(p, Refused)).trimmed
+
+
+def test_a_tuned_model_reads_the_call_as_it_was_taught_to():
+    model = Tuned([("I am tired of this.", -1.0)])
+    list(Voice(model).say(situation(Plan(intent=Intent.VENT))))
+    assert model.prompts[0][-1].endswith("Caller (lets the anger out):")
+    assert Voice(model).name == "scripted, tuned 1234abcd"
+
+
+def test_at_most_three_sentences_are_said_and_a_fault_in_the_fourth_costs_nothing():
+    text = "I am tired. It is late. Nobody came. How can I help you? And so on."
+    assert passable(text, lambda words: ("no",) if "help" in words else (), 40) == (
+        "I am tired. It is late. Nobody came.",
+        None,
+    )
+    assert passable("I am tired. How can I help? No.", lambda w: ("no",) if "help" in w else (), 40) == (
+        "I am tired.",
+        ("I am tired. How can I help?", ("no",)),
+    )
+
+
+def test_a_tiny_model_draws_more_coolly_and_every_further_time_more_boldly():
+    tiny, large = ModelInfo("a", Source.EMBEDDED, 100_000_000), ModelInfo("b", Source.EMBEDDED, 1_500_000_000)
+    assert drawing(tiny, 20, 0, "x").temperature < drawing(large, 20, 0, "x").temperature
+    assert drawing(large, 20, 1, "x").temperature > drawing(large, 20, 0, "x").temperature
+    assert drawing(large, 20, 0, "x") == drawing(large, 20, 0, "x") != drawing(large, 20, 0, "y")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.app.markup import ENDINGS, REGISTERS, avatar, ending_class, esc, icon, joined, of_call
+from simulator.app.markup import ENDINGS, REGISTERS, WORDS, avatar, ending_class, esc, icon, joined, of_call
 from simulator.app.turn_view import caller_turn, trainee_turn
 from simulator.call import Call, Due
 from simulator.hints import hint
@@ -70,7 +70,7 @@ def _head(call: Call) -> str:
         f'<header class="stage-head">{avatar(start.persona.id, start.persona.name, 44)}'
         f'<div class="who"><h2 id="during-title" tabindex="-1">{esc(start.persona.name)}</h2>'
         f"<p>{esc(start.scenario.title)}</p>"
-        f'<p class="fine">{REGISTERS[start.medium]} · {start.difficulty.value} · {how}{again}</p></div>'
+        f'<p class="fine">{REGISTERS[start.medium]} · {start.difficulty.value} · {WORDS[start.intensity]} · {how}{again}</p></div>'
         f'<div class="tools">{buttons}</div></header>'
     )
 

@@ -7,6 +7,7 @@ import re
 from simulator.app.markup import (
     DIMENSIONS,
     ENDINGS,
+    WORDS,
     avatar,
     ending_class,
     esc,
@@ -67,7 +68,7 @@ def _head(call: Call, told: Debrief) -> str:
         False: ("Below the pass mark", "bad"),
         None: ("Nothing to grade", "open"),
     }[verdict]
-    persona = call.start.persona
+    start, persona = call.start, call.start.persona
     if call.ended is None:
         again = (
             f'<button type="button" class="btn primary" data-act="go-on" id="go-on">{icon("play")} Go on '
@@ -81,7 +82,7 @@ def _head(call: Call, told: Debrief) -> str:
     return (
         f'<header class="after-head">{avatar(persona.id, persona.name, 56)}<div>'
         f'<h1 id="after-title" tabindex="-1">{esc(told.outcome.headline)}</h1>'
-        f"<p>{esc(persona.name)} · {esc(call.start.scenario.title)} · {call.start.difficulty.value}</p>"
+        f"<p>{esc(persona.name)} · {esc(start.scenario.title)} · {start.difficulty.value} · {WORDS[start.intensity]}</p>"
         f'<p><span class="pill {ending_class(told.outcome.ending if call.ended else None)}">'
         f"{esc(ENDINGS[told.outcome.ending]) if call.ended else 'Not finished'}</span> "
         f'<span class="pill {kind}" title="Average of {PASS_MARK:g} or more on each dimension that applied">'

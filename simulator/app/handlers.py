@@ -14,12 +14,14 @@ from simulator.app.markup import esc, icon
 from simulator.app.play import finishing, handover_draft, opened, playing, shown
 from simulator.app.setup_view import form, preview
 from simulator.app.views import View, banner, guarded, signal
+from simulator.consent import ask_first
 from simulator.errors import CallError, FormatError, SimulatorError, UnknownNameError
+from simulator.measured import curve_of
 from simulator.persona import Persona, personas
 from simulator.rehearsal import Choices, Rehearsal, Rehearsals
 from simulator.scenario import Scenario, scenarios
 from simulator.session import clean
-from simulator.vocabulary import Difficulty, Register
+from simulator.vocabulary import Difficulty, Intensity, Register
 
 PAGE = 20
 """Calls on one page of the history."""
@@ -143,14 +145,31 @@ class Handlers:
             raise FormatError("the seed must be a whole number of at most nine digits, or empty")
         try:
             difficulty = Difficulty(data.get("difficulty") or Difficulty.EASY)
+            intensity = Intensity(data.get("intensity") or Intensity.REALISTIC)
             medium = Register(data.get("register") or Register.PHONE)
         except ValueError as error:
-            raise FormatError("choose a difficulty, and phone or chat") from error
-        return Choices(persona, scenario, difficulty, medium, data.get("mode") != "exam", int(seed) if seed else None)
+            raise FormatError("choose a difficulty, how harsh the caller may get, and phone or chat") from error
+        return Choices(
+            persona,
+            scenario,
+            difficulty,
+            medium,
+            hints=data.get("mode") != "exam",
+            seed=int(seed) if seed else None,
+            intensity=intensity,
+            consented=data.get("consented") is True,
+        )
 
     def _preview(self, data: Data) -> str:
         chosen = self._choices({**data, "seed": ""})
-        return preview(chosen.persona, chosen.scenario, chosen.difficulty, exam=not chosen.hints)
+        return preview(
+            chosen.persona,
+            chosen.scenario,
+            chosen.difficulty,
+            exam=not chosen.hints,
+            intensity=chosen.intensity,
+            curve=curve_of(chosen.persona),
+        )
 
     def _pick(self, _browser: Browser, data: Data) -> Iterator[View]:
         yield {"preview": self._preview(data)}
@@ -159,11 +178,20 @@ class Handlers:
         chosen = self._choices(data)
         if chosen.persona.content_note.strip() and data.get("accepted") is not True:
             raise CallError("read the content note and tick it before you take this call")
+        ask_first(chosen.intensity, chosen.consented, "Tick the box below that note, or choose another setting")
         yield opened(browser, self.rehearsals.start(chosen, owner=browser.owner))
 
     def _same_again(self, browser: Browser, data: Data) -> Iterator[View]:
         start = self._call(browser, data).call.start
-        chosen = Choices(start.persona, start.scenario, start.difficulty, start.medium, start.hints)
+        chosen = Choices(
+            start.persona,
+            start.scenario,
+            start.difficulty,
+            start.medium,
+            start.hints,
+            intensity=start.intensity,
+            consented=start.consented,
+        )
         yield opened(browser, self.rehearsals.start(chosen, owner=browser.owner))
 
     def _new(self, browser: Browser, _data: Data) -> Iterator[View]:

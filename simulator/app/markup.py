@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from hashlib import sha256
 
-from simulator.vocabulary import Dimension, Ending, Fault, Register, Tag, Technique
+from simulator.vocabulary import Dimension, Ending, Fault, Intensity, Register, Tag, Technique
 
 DIMENSIONS = {
     Dimension.CALMNESS: "Calm",
@@ -66,6 +66,7 @@ ENDINGS = {
 GOOD_ENDINGS = frozenset({Ending.RESOLVED})
 FAIR_ENDINGS = frozenset({Ending.SUPERVISOR})
 REGISTERS = {Register.PHONE: "Phone", Register.CHAT: "Chat"}
+WORDS = {Intensity.MILD: "mild words", Intensity.REALISTIC: "realistic words", Intensity.HARSH: "harsh words"}
 
 
 def esc(text: object) -> str:

@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from simulator.app.markup import avatar, esc, icon, joined
+from simulator.app.markup import WORDS, avatar, esc, icon, joined
 from simulator.app.record_view import articles, record
+from simulator.cards import card, fragment
+from simulator.consent import MEANS
+from simulator.measured import Curve
 from simulator.persona import Persona
 from simulator.scenario import Scenario
-from simulator.vocabulary import Difficulty, Register
+from simulator.vocabulary import Difficulty, Intensity, Register
 
 PASS_MARK = 4.0
 """Mean level that each dimension that applied has to reach."""
+HARSH_CONSENT = "I agree to this, and know that I can end the call at any time"
+"""What a trainee ticks before a harsh call."""
 _HARD = {
     Difficulty.EASY: ("Easy", "forgives quickly"),
     Difficulty.MEDIUM: ("Medium", "as in real life"),
     Difficulty.HARD: ("Hard", "little patience"),
+}
+_HARSH = {
+    Intensity.MILD: ("Mild", "no insults"),
+    Intensity.REALISTIC: ("Realistic", "as people are"),
+    Intensity.HARSH: ("Harsh", "swears at you"),
 }
 
 
@@ -32,7 +42,8 @@ def form(personas: Mapping[str, Persona], scenarios: Mapping[str, Scenario], per
         f'<fieldset class="step"><legend><span class="no">2</span> What is it about?</legend><div class="cards small">'
         f"{joined(_situation(s, s.id == scenario) for s in scenarios.values())}</div></fieldset>"
         '<fieldset class="step"><legend><span class="no">3</span> How shall it go?</legend><div class="ways">'
-        f"{_difficulties()}{_registers()}{_modes()}</div>"
+        f'<div class="stack">{_difficulties()}{_intensities()}</div>'
+        f'<div class="stack">{_registers()}{_modes()}</div></div>'
         '<details class="more"><summary>More</summary><label for="seed">Seed '
         "<small>the same number, caller and words give the same moods again; empty = drawn</small></label>"
         '<input id="seed" name="seed" inputmode="numeric" pattern="[0-9]*" maxlength="9" placeholder="drawn"></details>'
@@ -78,6 +89,11 @@ def _difficulties() -> str:
     return _segments("difficulty", "Difficulty", options)
 
 
+def _intensities() -> str:
+    options = [(i.value, *_HARSH[i], i is Intensity.REALISTIC) for i in Intensity]
+    return _segments("intensity", "How harsh may the caller get?", options)
+
+
 def _registers() -> str:
     options = [
         (Register.PHONE.value, "Phone", "as if spoken", True),
@@ -94,34 +110,63 @@ def _modes() -> str:
     return _segments("mode", "Help", options)
 
 
-def preview(persona: Persona, scenario: Scenario, difficulty: Difficulty, exam: bool = False) -> str:
-    """What the trainee should know before the phone rings, and the button that makes it ring."""
+def preview(
+    persona: Persona,
+    scenario: Scenario,
+    difficulty: Difficulty,
+    exam: bool = False,
+    intensity: Intensity = Intensity.REALISTIC,
+    curve: Curve | None = None,
+) -> str:
+    """What the trainee should know before the phone rings, and the button that makes it ring. `curve`: how hard the persona
+    was measured to be; an exam does not show it, nor anything else that tells what wins."""
     note = persona.content_note.strip()
-    accept = (
-        '<div class="note warn" role="note"><b>Content note</b>'
-        f"<p>{esc(note)}</p>"
-        '<label class="tick" for="accept-note"><input type="checkbox" id="accept-note" data-gate="start"> '
-        "I have read this and want to go on</label></div>"
-        if note
-        else ""
-    )
+    harsh = intensity is Intensity.HARSH
+    accept = _to_tick("note", "Content note", note, "I have read this and want to go on") if note else ""
+    consent = _to_tick("harsh", "A harsh caller", _sentence(MEANS[intensity]), HARSH_CONSENT) if harsh else ""
+    first = {
+        (True, False): "Read the content note first",
+        (False, True): "Agree to a harsh caller first",
+        (True, True): "Read and tick both notes first",
+    }.get((bool(note), harsh), "")
     help_ = "Exam: no mood, hints or grades until the end." if exam else "Mood, hints and grades are shown as you go."
     return (
         f'<section class="preview" aria-label="What you have chosen" data-k="{esc(persona.id)}">'
         f"<header>{avatar(persona.id, persona.name, 52)}<div><h2>{esc(persona.name)}</h2>"
-        f"<p>{esc(persona.label)} · {esc(_HARD[difficulty][0])}</p></div></header>"
+        f"<p>{esc(persona.label)} · {esc(_HARD[difficulty][0])} · {WORDS[intensity]}</p></div></header>"
         f'<p class="about"><b>{esc(scenario.title)}</b><br>You answer for {esc(scenario.business)}.</p>'
-        f"{accept}"
+        f"{accept}{consent}"
         f'<div class="go"><p class="go-sum" aria-hidden="true"><b>{esc(persona.name)}</b> · {esc(scenario.title)}</p>'
         '<button type="button" class="btn primary big" id="start" '
-        f'data-act="start"{" aria-disabled=true" if note else ""}>'
-        f'{icon("phone")} <span class="go-yes">Take the call</span><span class="go-no">Read the content note '
-        "first</span></button></div>"
+        f'data-act="start"{" aria-disabled=true" if first else ""}>'
+        f'{icon("phone")} <span class="go-yes">Take the call</span><span class="go-no">{first}</span></button></div>'
         f'<div class="sec"><h3>Your goal</h3><p>{esc(scenario.goal)}</p></div>'
         f'<div class="sec"><h3>Pass mark</h3><p>An average of <b>{PASS_MARK:g} or more</b> on each of the four '
         "dimensions "
         f"that applied: calmness, empathy, solution, closing. {help_}</p></div>"
-        f'<details class="sec" open><summary><h3>Customer record</h3></summary>{record(scenario)}</details>'
-        f'<details class="sec"><summary><h3>Knowledge base</h3></summary>{articles(scenario, "pre")}</details>'
+        f"{'' if exam else _about(persona, curve, intensity)}"
+        f'<details class="sec" data-k="record" open><summary><h3>Customer record</h3></summary>{record(scenario)}</details>'
+        f'<details class="sec" data-k="kb"><summary><h3>Knowledge base</h3></summary>{articles(scenario, "pre")}</details>'
         "</section>"
     )
+
+
+def _about(persona: Persona, curve: Curve | None, intensity: Intensity) -> str:
+    """The persona's card, folded up: who wants to find out for themself leaves it so."""
+    return (
+        '<details class="sec persona" data-k="about"><summary><h3>About this caller</h3></summary>'
+        f"{fragment(card(persona, curve, intensity), heading=4)}</details>"
+    )
+
+
+def _to_tick(name: str, title: str, text: str, agreed: str) -> str:
+    """Something to read and agree to: the call cannot be started before. `need` is shown, and read out, to who tries."""
+    return (
+        f'<div class="note warn" role="note" data-k="tick-{name}"><b>{esc(title)}</b><p>{esc(text)}</p>'
+        f'<label class="tick" for="accept-{name}"><input type="checkbox" id="accept-{name}" data-gate="start"> '
+        f'{esc(agreed)}</label><p class="need">The call has not been started: tick this box first.</p></div>'
+    )
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."

@@ -13,6 +13,8 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 
 from simulator.assessment import Frozen
+from simulator.caller.harshness import too_harsh, unsafe
+from simulator.vocabulary import Intensity
 
 
 class Refusal(StrEnum):
@@ -27,6 +29,7 @@ class Refusal(StrEnum):
     LEAK = "leak"
     CONTROL = "control"
     UNSAFE = "unsafe"
+    TOO_HARSH = "too_harsh"
     TOO_LONG = "too_long"
 
 
@@ -69,16 +72,21 @@ _LEAK = re.compile(
     re.IGNORECASE,
 )
 _CONTROL = re.compile(r"<\|?|\|>|https?://|www\.|```|&\w+;|�|@\w")
-_UNSAFE = re.compile(
-    r"\b(nigg\w*|fagg\w*|retard\w*|cunt\w*|whor\w*|slut\w*|rape[ds]?|rapist|kike\w*|tranny|paki|spic|chink|porn\w*|"
-    r"kill (you|myself|him|her|them)|suicid\w*)\b",
-    re.IGNORECASE,
-)
 _NUMBER = re.compile(r"\d[\d,.:]*\d|\d")
 _CALENDAR = re.compile(
     r"\b(january|february|march|april|june|july|august|september|october|november|december|"
     r"monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b"
 )
+_NAME = re.compile(r"(?<=[a-z,;:] )[A-Z][a-z]{2,}\b")
+"""A capitalised word inside a sentence: a name, more often than not."""
+_ANYBODYS = frozenset({
+    "god", "jesus", "christ", "lord", "heaven", "english", "british", "american", "scottish", "irish", "welsh", "french",
+    "german", "internet", "google", "facebook", "twitter", "instagram", "whatsapp", "trustpilot", "youtube", "reddit", "amazon",
+    "netflix", "mum", "mam", "dad", "mom", "mama", "papa", "gran", "grandma", "grandad", "nan", "sir", "madam", "miss",
+    "mister", "missus", "mrs", "doctor", "easter", "christmas", "bloody", "saint", "auntie", "aunt", "uncle", "visa", "street",
+    "road", "avenue", "nana", "granny", "father", "mother", "queen", "king", "hell", "ombudsman", "bible", "euro", "euros",
+})  # fmt: skip
+"""Names that need no introduction."""
 _WORDS = re.compile(r"[\w']+")
 _TEENS = ("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
@@ -96,12 +104,13 @@ def check(
     heard: str,
     secrets: Iterable[str] = (),
     max_words: int = 90,
+    intensity: Intensity = Intensity.REALISTIC,
 ) -> tuple[Violation, ...]:
     """Every reason to refuse `text`; empty means it may be said.
 
     known: all texts whose numbers and dates the caller may use (facts unlocked, ledger, what was said in the call);
     own_lines: what this caller has said in this call; heard: the trainee's last turn; secrets: sentences about
-    the caller that the model was shown and must not recite.
+    the caller that the model was shown and must not recite; intensity: how harsh the words may be.
     """
     found: list[Violation] = []
     words = _WORDS.findall(text)
@@ -114,10 +123,12 @@ def check(
         (Refusal.LEAK, _LEAK),
         (Refusal.ROLE_FLIP, _AGENT),
         (Refusal.ASSISTANT_TONE, _ASSISTANT),
-        (Refusal.UNSAFE, _UNSAFE),
     ):
         if match := pattern.search(text):
             found.append(Violation(kind=kind, detail=match.group(0)[:60]))
+    for kind, said in ((Refusal.UNSAFE, unsafe(text)), (Refusal.TOO_HARSH, too_harsh(text, intensity))):
+        if said:
+            found.append(Violation(kind=kind, detail=said[:60]))
     if odd := next((c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Co", "Cs"}), None):
         found.append(Violation(kind=Refusal.CONTROL, detail=f"U+{ord(odd):04X}"))
     if foreign := next((c for c in text if c.isalpha() and not unicodedata.name(c, "LATIN").startswith("LATIN")), None):
@@ -152,7 +163,7 @@ def _folded(text: str) -> list[str]:
 
 
 def _invented(text: str, known: Iterable[str]) -> str:
-    """The first number (from eleven up also as a word), month or weekday that nobody has mentioned; '' if there is none."""
+    """The first number (from eleven up also as a word), month, weekday or name that nobody has mentioned; '' if none."""
     allowed = " ".join(known).lower()
     numbers = {_digits(n) for n in _NUMBER.findall(allowed)}
     spelled = {word for n in numbers for word in _spelled(n)}
@@ -162,6 +173,10 @@ def _invented(text: str, known: Iterable[str]) -> str:
     for word in (*_CALENDAR.findall(text.lower()), *_NUMBER_WORD.findall(text.lower())):
         if word not in allowed and word not in spelled:
             return str(word)
+    heard = {word.split("'")[0] for word in _WORDS.findall(allowed.replace("’", "'"))} | _ANYBODYS
+    for name in _NAME.findall(text):
+        if not {name.lower(), name.lower().removesuffix("s")} & heard:
+            return str(name)
     return ""
 
 

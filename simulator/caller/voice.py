@@ -1,11 +1,12 @@
 """Finds the caller's words for a plan: the model speaks, the guard listens, a written line stands by.
 
-Words are released sentence by sentence as they are decoded, each only after the guard has heard everything up to its
-end. If the first sentence fails, the candidate is refused and another is drawn (another seed); if a later one fails,
-the reply simply ends before it. What the plan must get across (the complaint, a fact) and the model did not say is
-added in the scenario's own sentence. After `ATTEMPTS` refusals, and at once where a tiny model has to say what decides
-the call (`FEW_PARAMETERS`), the persona's own written line for that intent is used; each of these decisions is reported
-to the caller of `say`.
+A model that was tuned for callers draws several candidates at once; of those that pass the guard the best is said
+(`choice.py`). Any other model is heard as it speaks: words are released sentence by sentence, each only after the guard
+has heard everything up to its end, and a refused candidate is drawn again. In both cases a reply whose later sentence
+fails simply ends before it, and what the plan must get across (the complaint, a fact) and the model did not say is
+added in the scenario's own sentence. After the last refusal, and at once where an untuned tiny model has to say what
+decides the call (`FEW_PARAMETERS`), the persona's own written line for that intent is used; each of these decisions is
+reported to the caller of `say`.
 """
 
 from __future__ import annotations
@@ -18,23 +19,31 @@ from dataclasses import dataclass
 from random import Random
 from typing import Protocol
 
+from simulator.caller.choice import best
 from simulator.caller.guard import Violation, alike, check
+from simulator.caller.harshness import fitting
 from simulator.caller.state import CallerState
-from simulator.models.base import LanguageModel, Sampling
+from simulator.models.base import Candidate, LanguageModel, ManyVoiced, ModelInfo, Sampling
 from simulator.persona import Persona
 from simulator.plan import Plan
-from simulator.prompts import caller_segments, examples_for
+from simulator.prompts import caller_segments, examples_for, tuned_segments
 from simulator.scenario import Scenario
 from simulator.transcript import Speaker, Transcript
-from simulator.vocabulary import Intent, Register
+from simulator.vocabulary import Intensity, Intent, Register
 
 ATTEMPTS = 4
-"""Candidates drawn before a written line is used."""
+"""Candidates that a model which was not tuned draws before a written line is used."""
+ROUNDS = 3
+"""Times that a tuned model draws its candidates before a written line is used."""
+CANDIDATES = 4
+"""Candidates that a tuned model draws at once."""
+WARM, COOL = 0.7, 0.4
+"""Temperature at which a tuned model draws first; a tiny one loses the thread at the higher."""
 SENTENCES = 3
 """Most sentences of one turn."""
 FEW_PARAMETERS = 500_000_000
-"""A model smaller than this loses the thread after its first sentence, and is stopped there; what decides the call
-(`DECISIVE`) it gets wrong so often that the persona's written line says it."""
+"""A model smaller than this loses the thread easily: untuned it is stopped after its first sentence, and what decides the
+call (`DECISIVE`) is said by the persona's written line; tuned it draws at a lower temperature."""
 DECISIVE = frozenset({Intent.ACCEPT, Intent.THANK, Intent.HANG_UP, Intent.ASK_SUPERVISOR})
 CARRIED = 0.4
 """Share of a fact's longer words that must be in a turn for the fact to count as said."""
@@ -53,6 +62,7 @@ class Situation:
     plans: Mapping[int, Plan]
     states: Mapping[int, CallerState]
     key: str = ""
+    intensity: Intensity = Intensity.REALISTIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +105,7 @@ class Voice:
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
-        self.name = model.info.name
+        self.name = f"{model.info.name}, tuned {model.info.tuned}" if model.info.tuned else model.info.name
         self._tiny = 0 < model.info.parameters < FEW_PARAMETERS
         self._sentences = 1 if self._tiny else SENTENCES
 
@@ -104,10 +114,13 @@ class Voice:
         began = time.perf_counter()
         turn = situation.transcript.turns[-1].index
         plan = situation.plans[turn]
+        listen = _listener(situation, plan)
+        if self._model.info.tuned and isinstance(self._model, ManyVoiced):
+            yield from self._chosen(self._model, situation, plan, listen, began)
+            return
         segments = caller_segments(
             situation.persona, situation.scenario, situation.medium, situation.transcript, situation.plans
         )
-        listen = _listener(situation, plan)
         longest = situation.persona.voice.words[1]
         attempts = 0 if self._tiny and plan.intent in DECISIVE else ATTEMPTS
         for attempt in range(attempts):
@@ -137,6 +150,37 @@ class Voice:
         yield Saying(text)
         yield Line(text, written=True, attempts=attempts, seconds=time.perf_counter() - began)
 
+    def _chosen(
+        self, model: ManyVoiced, situation: Situation, plan: Plan, listen: Listener, began: float
+    ) -> Iterator[Saying | Refused | Line]:
+        """The best of several candidates; drawn again, a little bolder, when none passes."""
+        turn = situation.transcript.turns[-1].index
+        segments = tuned_segments(
+            situation.persona, situation.scenario, situation.medium, situation.transcript, situation.plans
+        )
+        longest = situation.persona.voice.words[1]
+        for attempt in range(ROUNDS):
+            sampling = drawing(model.info, longest, attempt, f"{situation.seed}:{turn}")
+            passed: list[Candidate] = []
+            for drawn in model.several(segments, sampling, CANDIDATES, cache_key=situation.key or None):
+                text, refused = passable(tidy(drawn.text), listen, longest)
+                if refused:
+                    yield Refused(attempt, refused[0], refused[1], trimmed=bool(text))
+                if text:
+                    passed.append(Candidate(text, drawn.chance))
+            if passed:
+                text = best(passed, lambda words: len(unsaid(situation, plan, words)) > 0)
+                missing = unsaid(situation, plan, text)
+                whole = f"{text} {missing}".strip()
+                yield Saying(whole)
+                recited = any(alike(text, line) for line in examples_for(situation.persona))
+                seconds = time.perf_counter() - began
+                yield Line(whole, recited, attempt + 1, seconds, completed=bool(missing))
+                return
+        text = written_line(situation, plan)
+        yield Saying(text)
+        yield Line(text, written=True, attempts=ROUNDS, seconds=time.perf_counter() - began)
+
     def _candidate(
         self, segments: tuple[str, ...], sampling: Sampling, listen: Listener, key: str, attempt: int, longest: int
     ) -> Iterator[Saying | Refused]:
@@ -159,6 +203,33 @@ class Voice:
                     return
         if not released:
             yield Refused(attempt, tidy(heard), listen(tidy(heard)) or listen(""))
+
+
+def drawing(info: ModelInfo, longest: int, attempt: int, seed: str) -> Sampling:
+    """How a tuned model draws its candidates for a line of at most about `longest` words, the first time (0) and later."""
+    return Sampling(
+        temperature=(COOL if 0 < info.parameters < FEW_PARAMETERS else WARM) + 0.15 * attempt,
+        top_p=0.9,
+        repetition_penalty=1.1,
+        max_tokens=int(1.6 * longest) + 12,
+        seed=Random(f"{seed}:{attempt}").getrandbits(31),
+        stop=("\n",),
+    )
+
+
+def passable(text: str, listen: Listener, longest: int) -> tuple[str, tuple[str, tuple[Violation, ...]] | None]:
+    """The longest beginning of `text`, in whole sentences, that the guard lets pass ('': none), and what it refused."""
+    whole = text[: _whole_end(text)]
+    ends = [m.end() for m in _SENTENCE_END.finditer(whole) if m.end() < len(whole)]
+    allowed = ""
+    for end in (*ends, len(whole))[:SENTENCES]:
+        so_far = tidy(whole[:end])
+        if violations := listen(so_far):
+            return allowed, (so_far, violations)
+        allowed = so_far
+        if len(allowed.split()) >= longest:
+            break
+    return allowed, None
 
 
 def _and_the_end(pieces: Iterator[str]) -> Iterator[str | None]:
@@ -184,14 +255,15 @@ def sentences(text: str) -> tuple[str, ...]:
 def unsaid(situation: Situation, plan: Plan, text: str) -> str:
     """What the plan had to get across and `text` does not carry, in the scenario's own words; '' if all is there."""
     scenario = situation.scenario
-    due = [scenario.opening] if plan.intent is Intent.OPEN else [scenario.fact(f).say for f in plan.facts]
-    said = set(_long_words(text))
-    missing = []
-    for sentence in due:
-        words = set(_long_words(sentence))
-        if len(words & said) < CARRIED * len(words):
-            missing.append(sentence)
-    return " ".join(missing)
+    facts = [scenario.fact(f) for f in plan.facts]
+    due = [(scenario.opening, scenario.issue)] if plan.intent is Intent.OPEN else [(f.say, f.text) for f in facts]
+    return " ".join(spoken for spoken, noted in due if not (carries(text, spoken) or carries(text, noted)))
+
+
+def carries(text: str, sentence: str) -> bool:
+    """Whether `text` gets across what `sentence` says, as far as words can tell."""
+    words = set(_long_words(sentence))
+    return len(words & set(_long_words(text))) >= CARRIED * len(words)
 
 
 def _long_words(text: str) -> list[str]:
@@ -200,7 +272,8 @@ def _long_words(text: str) -> list[str]:
 
 
 def written_line(situation: Situation, plan: Plan) -> str:
-    """The persona's own words for this plan: not yet used in this call as far as there are any left."""
+    """The persona's own words for this plan: not yet used in this call as far as there are any left, and none too harsh for
+    its setting (where all are, they vent)."""
     persona, scenario = situation.persona, situation.scenario
     said = " ".join(t.text for t in situation.transcript.by(Speaker.CALLER))
     rng = Random(f"{situation.seed}:{len(situation.transcript)}:written")
@@ -211,6 +284,7 @@ def written_line(situation: Situation, plan: Plan) -> str:
         lines = persona.leaves[plan.ending]
     else:
         lines = persona.lines[plan.intent]
+    lines = fitting(lines, persona.lines[Intent.VENT], situation.intensity)
     fresh = [line for line in lines if line not in said]
     line = rng.choice(fresh or list(lines))
     if plan.intent is Intent.OPEN:
@@ -219,28 +293,53 @@ def written_line(situation: Situation, plan: Plan) -> str:
     return f"{line} {facts}".strip()
 
 
-def _listener(situation: Situation, plan: Plan) -> Listener:
-    """The guard, knowing what this caller may know now."""
-    persona, scenario = situation.persona, situation.scenario
-    state = situation.states[max(situation.states)]
-    told = {*state.disclosed, *plan.facts}
-    known = [
+def known_to(
+    persona: Persona,
+    scenario: Scenario,
+    transcript: Transcript,
+    state: CallerState,
+    about_to_tell: tuple[str, ...] = (),
+) -> list[str]:
+    """All texts whose figures, dates and names the caller may use: what they know and have told, and what was said."""
+    told = {*state.disclosed, *about_to_tell}
+    return [
+        scenario.business,
         scenario.opening,
         scenario.wants,
         scenario.issue,
         *(f"{f.text} {f.say}" for f in scenario.facts),
         *(f"{f.text} {f.say}" for f in scenario.hidden if f.id in told),
-        *(t.text for t in situation.transcript),
+        *(t.text for t in transcript),
         *(p.quote for p in state.ledger),
+        persona.name,
         persona.who,
+        persona.voice.manner,
+        *persona.voice.pet_phrases,
+        *persona.opens,
+        *(line for lines in persona.lines.values() for line in lines),
     ]
+
+
+def _listener(situation: Situation, plan: Plan) -> Listener:
+    """The guard, knowing what this caller may know now."""
+    persona = situation.persona
+    state = situation.states[max(situation.states)]
+    known = known_to(persona, situation.scenario, situation.transcript, state, plan.facts)
     own = [t.text for t in situation.transcript.by(Speaker.CALLER)]
     heard = situation.transcript.turns[-1].text
     secrets = sentences(f"{persona.summary} {persona.voice.manner}")
     most = max(30, 2 * persona.voice.words[1])
 
     def listen(text: str) -> tuple[Violation, ...]:
-        return check(text, known=known, own_lines=own, heard=heard, secrets=secrets, max_words=most)
+        return check(
+            text,
+            known=known,
+            own_lines=own,
+            heard=heard,
+            secrets=secrets,
+            max_words=most,
+            intensity=situation.intensity,
+        )
 
     return listen
 
@@ -259,4 +358,19 @@ def _whole_end(text: str) -> int:
     return _last_end(whole) or len(whole)  # a mark inside a word ends nothing: £103.50 stays whole
 
 
-__all__ = ["ATTEMPTS", "Line", "Refused", "Saying", "Situation", "Voice", "sentences", "tidy", "unsaid", "written_line"]
+__all__ = [
+    "ATTEMPTS",
+    "Line",
+    "Refused",
+    "Saying",
+    "Situation",
+    "Voice",
+    "carries",
+    "drawing",
+    "known_to",
+    "passable",
+    "sentences",
+    "tidy",
+    "unsaid",
+    "written_line",
+]

@@ -1,20 +1,25 @@
-"""`simulator personas` and `simulator scenarios`: list what there is, show one, check files that people write."""
+"""`simulator personas` and `simulator scenarios`: list what there is, show one, check files that people write; cards of personas."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.screen import columns, say, shown, wrapped
+from simulator.cli.screen import columns, say, shown, tell, wrapped
 from simulator.errors import DataError
+
+if TYPE_CHECKING:
+    from simulator.cards import Card
 
 Paths = Annotated[
     list[Path] | None, typer.Argument(help="Files or folders; without any, all that are known.", show_default=False)
 ]
-personas_app = typer.Typer(help="Who can call: list, show, validate.", no_args_is_help=True, rich_markup_mode=None)
+personas_app = typer.Typer(
+    help="Who can call: list, show, card, validate.", no_args_is_help=True, rich_markup_mode=None
+)
 scenarios_app = typer.Typer(
     help="What calls are about: list, show, validate.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -62,6 +67,37 @@ def show_persona(name: Annotated[str, typer.Argument(help="Id, or path of a YAML
     _part("Opens", " / ".join(p.opens))
     if p.content_note:
         _part("Note", p.content_note)
+
+
+@personas_app.command("card")
+def card_of_persona(
+    name: Annotated[str, typer.Argument(help="Id, or path of a YAML file.", show_default=False)] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every persona: the shipped ones, then your own.")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", "--output", help="A folder for HTML pages; without it, text here.")
+    ] = None,
+) -> None:
+    """What wins a persona and what loses it, on one page: for whoever runs a training."""
+    from simulator.cards import card, page
+    from simulator.cli.rows import folder, writing
+    from simulator.measured import curve_of
+    from simulator.persona import find_persona, personas
+
+    if bool(name) == every:
+        raise typer.BadParameter("say one of: the id of a persona, or --all")
+    own = _own("personas")
+    chosen = list(personas(own).values()) if every else [find_persona(name, own)]
+    cards = [card(one, curve_of(one)) for one in chosen]
+    if out is None:
+        for number, one in enumerate(cards):
+            say("\n" if number else "", end="")
+            _print_card(one)
+        return
+    inside = folder(out)
+    for one in cards:
+        with writing(str(inside / f"{one.id}.html")) as target:
+            target.write(page(one))
+    tell(f"{len(cards)} card{'' if len(cards) == 1 else 's'} written to {inside}")
 
 
 @scenarios_app.command("show")
@@ -127,6 +163,21 @@ def _validate(places: list[Path], named: bool, check: Callable[[Path], tuple[lis
             wrong += 1
     say(f"{seen} file{'' if seen == 1 else 's'} checked, {wrong} wrong")
     return 1 if wrong else 0
+
+
+def _print_card(card: Card) -> None:
+    from simulator.cards import CURVE_TITLE, bars, how_measured, sections
+
+    _title(f"{card.name}: {card.label} ({card.id})")
+    _part("", card.summary)
+    for part in sections(card):
+        lines = [f"“{line}”" for line in part.lines] if part.spoken else list(part.lines)
+        if len(lines) > 1:
+            _list(part.title, lines)
+        else:
+            _part(part.title, lines[0])
+    _list(CURVE_TITLE, [f"{bar.name}: {bar.words}" for bar in bars(card.curve)])
+    _part("", how_measured(card))
 
 
 def _own(kind: str) -> Path:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from simulator.cli.play import Words
+from simulator.cli.play import CONSENT, Words
 from simulator.cli.screen import Steps, say, shown, tell, wrapped
 from simulator.errors import CallError, ModelError, UnknownNameError
-from simulator.vocabulary import Difficulty, Dimension, Register
+from simulator.vocabulary import Difficulty, Dimension, Intensity, Register
 
 if TYPE_CHECKING:
     from simulator.call import Call
@@ -40,6 +40,10 @@ def chat(
     persona: Annotated[str | None, typer.Option(help="Id, or path of a YAML file.", show_default="asked")] = None,
     scenario: Annotated[str | None, typer.Option(help="Id, or path of a YAML file.", show_default="asked")] = None,
     difficulty: Annotated[Difficulty, typer.Option()] = Difficulty.EASY,
+    intensity: Annotated[
+        Intensity, typer.Option(help="How harsh the caller may get; harsh needs --consent.")
+    ] = Intensity.REALISTIC,
+    consent: Annotated[bool, typer.Option("--consent", help="Agree to a harsh caller.")] = False,
     medium: Annotated[Register, typer.Option()] = Register.PHONE,
     seed: Annotated[int | None, typer.Option(min=0, max=2**31 - 1, show_default="drawn")] = None,
     hints: Annotated[bool, typer.Option("--hints/--no-hints", help="Grades and mood after each turn, /hint.")] = True,
@@ -60,6 +64,7 @@ def chat(
     from simulator import opening
     from simulator.cli.export import find
     from simulator.cli.logs import log_to_file
+    from simulator.consent import ask_first
     from simulator.persona import find_persona, personas
     from simulator.rehearsal import Choices
     from simulator.scenario import find_scenario, scenarios
@@ -69,6 +74,7 @@ def chat(
     data = settings().data_dir
     choices = None
     if resume is None:
+        ask_first(intensity, consent, CONSENT)
         callers, topics = data / "personas", data / "scenarios"
         who = (
             find_persona(persona, callers)
@@ -84,7 +90,7 @@ def chat(
         )
         if who is None or about is None:
             return
-        choices = Choices(who, about, difficulty, medium, hints, seed)
+        choices = Choices(who, about, difficulty, medium, hints, seed, intensity, consent)
     with Steps("the model") as steps:
         rehearsals = opening.open_rehearsals(
             model, evaluator, progress=steps, written=words is Words.WRITTEN, second_opinion=second_opinion
@@ -113,9 +119,12 @@ class _Desk:
 
     def take(self) -> None:
         """Until the call ends, the trainee leaves, or there is no more input."""
+        from simulator.consent import MEANS
+
         start = self.call.start
         if start.persona.content_note:
             say(wrapped(f"Note: {start.persona.content_note}"))
+        say(wrapped(f"How harsh: {start.intensity.value} ({MEANS[start.intensity]})."))
         say(wrapped(f"{start.scenario.business}. {start.scenario.goal.strip()}"))
         say("You are the agent: greet the caller. /help lists the commands.")
         for turn in self.call.transcript:

@@ -98,16 +98,14 @@ def _text(store: Store, row: CallRow, format_: Format) -> str:
     return render(call, debrief(call), None) if format_ is Format.HTML else transcript_jsonl(call)
 
 
-def _folder(store: Store, folder: Path, format_: Format) -> None:
+def _folder(store: Store, place: Path, format_: Format) -> None:
+    from simulator.cli.rows import folder
+
     ending = "html" if format_ is Format.HTML else "jsonl"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise DataError(f"cannot be made a folder ({error.strerror or error})", file=folder) from error
-    rows = _all(store)
+    inside, rows = folder(place), _all(store)
     for row in rows:
-        _write(str(folder / f"{row.id}.{ending}"), _text(store, row, format_), quiet=True)
-    tell(f"{len(rows)} calls written to {folder}")
+        _write(str(inside / f"{row.id}.{ending}"), _text(store, row, format_), quiet=True)
+    tell(f"{len(rows)} calls written to {inside}")
 
 
 def _write(name: str, text: str, *, quiet: bool = False) -> None:

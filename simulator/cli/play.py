@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from simulator.cli.screen import Steps, counted, tell
-from simulator.vocabulary import Difficulty, Register
+from simulator.vocabulary import Difficulty, Intensity, Register
 
 if TYPE_CHECKING:
     from simulator.cli.rows import ScriptRow
+
+
+CONSENT = "Pass --consent to agree to that"
+"""What to do about a harsh call that was not agreed to."""
 
 
 class Words(StrEnum):
@@ -31,6 +35,10 @@ def play(
     script: Annotated[str, typer.Option(help="The trainee's turns, JSON lines; '-' for stdin.")] = "-",
     output: Annotated[str, typer.Option(help="Where the events go, JSON lines; '-' for stdout.")] = "-",
     difficulty: Annotated[Difficulty, typer.Option()] = Difficulty.MEDIUM,
+    intensity: Annotated[
+        Intensity, typer.Option(help="How harsh the caller may get; harsh needs --consent.")
+    ] = Intensity.REALISTIC,
+    consent: Annotated[bool, typer.Option("--consent", help="Agree to a harsh caller.")] = False,
     medium: Annotated[Register, typer.Option()] = Register.PHONE,
     seed: Annotated[
         int | None, typer.Option(min=0, max=2**31 - 1, help="Same seed, same words: same call.", show_default="drawn")
@@ -45,6 +53,7 @@ def play(
     from simulator import opening
     from simulator.cli.logs import log_to_file
     from simulator.cli.rows import put, reading, writing
+    from simulator.consent import ask_first
     from simulator.errors import FormatError
     from simulator.events import CallerSaying, CallStarted
     from simulator.persona import find_persona
@@ -53,6 +62,7 @@ def play(
     from simulator.settings import settings
 
     log_to_file()
+    ask_first(intensity, consent, CONSENT)
     data = settings().data_dir
     who, about = find_persona(persona, data / "personas"), find_scenario(scenario, data / "scenarios")
     with reading(script) as source:
@@ -66,6 +76,8 @@ def play(
                 persona=who,
                 scenario=about,
                 difficulty=difficulty,
+                intensity=intensity,
+                consented=consent and intensity is Intensity.HARSH,
                 medium=medium,
                 seed=secrets.randbelow(2**31) if seed is None else seed,
                 model=parts.voice.name,

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, TextIO, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from simulator.errors import FormatError, shorten
+from simulator.errors import DataError, FormatError, shorten
 from simulator.scenario import Brief
 from simulator.session import MAX_CHARACTERS, audible, clean
 from simulator.transcript import Speaker, Transcript
@@ -203,6 +203,15 @@ def writing(name: str) -> Iterator[TextIO]:
         raise FormatError(f"cannot be written ({error.strerror or error})", file=shorten(name, 200)) from error
 
 
+def folder(path: Path) -> Path:
+    """`path`, made a folder if it is not there yet. Raises DataError if it cannot be one."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(f"cannot be made a folder ({error.strerror or error})", file=path) from error
+    return path
+
+
 def put(target: TextIO, line: str) -> None:
     """Write one line, and have it out of our hands."""
     target.write(line + "\n")
@@ -247,6 +256,7 @@ __all__ = [
     "GradeRow",
     "ScriptRow",
     "SecondRow",
+    "folder",
     "lines",
     "parsed",
     "put",

@@ -1,7 +1,7 @@
 """Grades one trainee turn: heads on the frozen middle layers of a local model (see `heads.py`).
 
 The whole call so far is the context, read once and kept: grading one more turn costs one pass over the two new turns.
-The level of a dimension is its expected level, rounded; what a screen shows as confidence is the calibrated probability
+The level of a dimension is its expected level, stretched (`Heads.values`) and rounded; what a screen shows as confidence is the calibrated probability
 of exactly that level times the probability that the dimension applies. Agreement with held-out reference labels:
 `simulator bench evaluator`.
 """
@@ -28,7 +28,6 @@ from simulator.vocabulary import Dimension, Fault, Tag, Technique
 APPLIES = 0.5
 """Probability from which a dimension counts as applicable."""
 SILENT = "Nothing was said that could be graded."
-_LEVELS = np.arange(1, 6, dtype=np.float32)
 
 
 class Evaluator:
@@ -70,17 +69,18 @@ def decided(heads: Heads, place: Array) -> Assessment:
     """Levels and tags of a turn at `place`, without the words that earned them."""
     scores = heads.scores(place)
     levels, rest = heads.level_probabilities(scores), heads.probabilities(scores)
+    values = heads.values(levels)
     applies, tags = rest[: len(DIMENSIONS)], rest[len(DIMENSIONS) :]
     given = {t: _share(float(p)) for t, p, least in zip(TAGS, tags, heads.thresholds, strict=True) if p >= least}
     return Assessment(
-        scores={d: _score(d, float(applies[i]), levels[i]) for i, d in enumerate(DIMENSIONS)},
+        scores={d: _score(d, float(applies[i]), float(values[i]), levels[i]) for i, d in enumerate(DIMENSIONS)},
         techniques=tuple(t for t in given if isinstance(t, Technique)),
         faults=tuple(t for t in given if isinstance(t, Fault)),
         tag_confidence=given,
     )
 
 
-def _score(dimension: Dimension, applies: float, levels: Array) -> DimensionScore:
+def _score(dimension: Dimension, applies: float, value: float, levels: Array) -> DimensionScore:
     """A level with its rubric text, or the reason why there is none."""
     if dimension is not Dimension.CALMNESS and applies < APPLIES:
         told = rubric().dimensions[dimension]
@@ -89,7 +89,6 @@ def _score(dimension: Dimension, applies: float, levels: Array) -> DimensionScor
         )
     sure = 1.0 if dimension is Dimension.CALMNESS else applies
     p = levels / levels.sum()
-    value = float((p * _LEVELS).sum())
     level = int(np.clip(np.round(value), 1, 5))
     return DimensionScore(
         level=level,

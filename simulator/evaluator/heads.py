@@ -21,7 +21,7 @@ from simulator.errors import ModelFormatError
 from simulator.vocabulary import Dimension, Fault, Tag, Technique
 
 Array = NDArray[np.float32]
-FORMAT = 2
+FORMAT = 3
 DIMENSIONS = tuple(Dimension)
 TAGS: tuple[Tag, ...] = (*Technique, *Fault)
 OUTPUTS = len(DIMENSIONS) * 2 + len(TAGS)
@@ -33,7 +33,8 @@ class Heads:
     """`mean` and `scale` [D] of the vector, `project` [D, r]; `anchors` [n, r] and `duals` [n, OUTPUTS]: the turns learned
     from and their weights; `bias` [OUTPUTS]; `width`: likeness is exp(-width * squared distance); `cuts` [dimensions, 4]
     and `slopes` [dimensions] of the cumulative logits; `links` [OUTPUTS, 2] slope and offset of the logistic (unused for
-    level rows); `thresholds` [tags]: probability from which a tag is given. D is 2*layers*width + signals."""
+    level rows); `steps` [dimensions, 4]: the expected level from which each level above the first is given;
+    `thresholds` [tags]: probability from which a tag is given. D is 2*layers*width + signals."""
 
     base: str
     layers: tuple[int, ...]
@@ -48,6 +49,7 @@ class Heads:
     cuts: Array
     slopes: Array
     links: Array
+    steps: Array
     thresholds: Array
 
     def place(self, vectors: Array) -> Array:
@@ -72,6 +74,14 @@ class Heads:
         at_most = np.concatenate([np.zeros((len(z), 1)), _logistic(z), np.ones((len(z), 1))], axis=1)
         return np.asarray(np.diff(at_most, axis=1), dtype=np.float32)
 
+    def values(self, levels: Array) -> Array:
+        """[dimensions]: each dimension's level as a number 1-5, from the probabilities of its levels [dimensions, 5]. A
+        regression draws the ends towards the middle; here the expected level is stretched so that its `steps` come to
+        lie half-way between levels. Rounded, it is the level given."""
+        expected = (levels / levels.sum(axis=1, keepdims=True)) @ _LEVELS
+        knots = np.concatenate([np.ones((len(self.steps), 1)), self.steps, np.full((len(self.steps), 1), 5.0)], axis=1)
+        return np.asarray([np.interp(e, k, _HALVES) for e, k in zip(expected, knots, strict=True)], dtype=np.float32)
+
     def probabilities(self, scores: Array) -> Array:
         """[dimensions + tags]: probability that each dimension applies, then that each tag is there."""
         rest, links = scores[len(DIMENSIONS) :], self.links[len(DIMENSIONS) :]
@@ -83,6 +93,8 @@ class Heads:
         return np.asarray(np.exp(-float(self.width[0]) * apart), dtype=np.float32)
 
 
+_LEVELS = np.arange(1, 6, dtype=np.float32)
+_HALVES = (1.0, 1.5, 2.5, 3.5, 4.5, 5.0)
 _ARRAYS = (
     "mean",
     "scale",
@@ -94,6 +106,7 @@ _ARRAYS = (
     "cuts",
     "slopes",
     "links",
+    "steps",
     "thresholds",
 )
 _HALF = ("project", "anchors", "duals")

@@ -37,6 +37,8 @@ class ModelInfo:
     source: Source
     parameters: int = 0
     digest: str = ""
+    tuned: str = ""
+    """The adapter it speaks with ('': none). A tuned model reads a call in the form it was tuned on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,14 @@ class Features:
     offsets: tuple[tuple[int, int], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of several continuations; `chance`: mean log-probability of its tokens before any temperature (nats, <= 0)."""
+
+    text: str
+    chance: float
+
+
 class GivenUp(Exception):
     """Raised by a `pause` between two pieces of work: nothing is half done. Says why, in a sentence."""
 
@@ -82,6 +92,18 @@ class LanguageModel(Protocol):
 
     def close(self) -> None:
         """Let go of memory and connections."""
+        ...
+
+
+@runtime_checkable
+class ManyVoiced(LanguageModel, Protocol):
+    """A model that draws several continuations at once."""
+
+    def several(
+        self, segments: tuple[str, ...], sampling: Sampling, count: int, *, cache_key: str | None = None
+    ) -> tuple[Candidate, ...]:
+        """`count` continuations of the joined `segments`, each as `stream` would draw one with a seed of its own. Raises
+        ModelError."""
         ...
 
 

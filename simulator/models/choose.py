@@ -8,10 +8,12 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 from simulator.errors import MemoryShortError, ModelFormatError, ModelNotFoundError, near, shorten
 from simulator.models import machine
+from simulator.models.adapter import WEIGHTS
 from simulator.models.base import LanguageModel, ModelInfo, Source
 from simulator.models.weights import MODELS, Progress, ensure, ensure_file, ready
 from simulator.settings import Settings
@@ -23,6 +25,8 @@ OVERHEAD = 700_000_000
 """Bytes that Python, torch and a call's caches take besides the weights."""
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 NAMES = ("auto", *MODELS)
+ADAPTERS = Path(__file__).parent / "adapters"
+"""What the embedded models were taught about callers, a folder each (`python -m eval.train_caller`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +96,14 @@ def _embedded(name: str, progress: Progress | None, settings: Settings) -> Langu
     model = MODELS[name]
     _room(name, model.memory)
     folder = ensure(name, progress=progress, cache_dir=settings.cache_dir)
-    info = ModelInfo(name, Source.EMBEDDED, model.parameters, model.sha256)
-    return LocalModel(folder, info=info, device=settings.device)
+    adapter = ADAPTERS / name if settings.tuned and (ADAPTERS / name / WEIGHTS).is_file() else None
+    info = ModelInfo(name, Source.EMBEDDED, model.parameters, model.sha256, version(adapter) if adapter else "")
+    return LocalModel(folder, info=info, device=settings.device, adapter=adapter)
+
+
+def version(adapter: Path) -> str:
+    """What tells one adapter from another: the first letters of its weights' SHA-256."""
+    return sha256((adapter / WEIGHTS).read_bytes()).hexdigest()[:8]
 
 
 def _gguf(file: Path, progress: Progress | None, settings: Settings) -> LanguageModel:

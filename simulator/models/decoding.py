@@ -5,8 +5,11 @@ Knows nothing of models. `draw` alone touches torch, imported when first called.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Set
+from random import Random
 from typing import TYPE_CHECKING
+
+from simulator.models.base import Candidate, Sampling
 
 if TYPE_CHECKING:
     import torch
@@ -60,6 +63,36 @@ class StopFilter:
         """What was held back, once it is known that nothing follows."""
         held, self._held = self._held, ""
         return held
+
+
+class Row:
+    """One of several continuations that are drawn in step: its own seed, its own text, done when it stops."""
+
+    def __init__(self, decode: Callable[[list[int]], str], anchor: list[int], sampling: Sampling, number: int) -> None:
+        import torch
+
+        self._sampling, self._text, self._stop = sampling, Detokenizer(decode, anchor), StopFilter(sampling.stop)
+        self._generator = torch.Generator().manual_seed(Random(f"{sampling.seed}:{number}").getrandbits(31))
+        self._shown, self._chance = "", 0.0
+        self.spoken: list[int] = []
+        self.done = False
+
+    def take(self, logits: torch.Tensor, ends: Set[int]) -> None:
+        """Draw the next token from `logits`, float32 [vocabulary]; any of `ends` ends the text."""
+        s = self._sampling
+        token = draw(logits, s.temperature, s.top_p, s.repetition_penalty, self.spoken, self._generator)
+        self.spoken.append(token)
+        self._chance += float(logits.log_softmax(-1)[token])
+        if token in ends:
+            self.done = True
+            return
+        self._shown += self._stop.push(self._text.push(token))
+        self.done = self._stop.stopped or len(self.spoken) == s.max_tokens
+
+    def candidate(self) -> Candidate:
+        """What was drawn."""
+        whole = self._shown if self._stop.stopped else self._shown + self._stop.flush()
+        return Candidate(whole, self._chance / max(1, len(self.spoken)))
 
 
 def filtered(pieces: Iterable[str], stop: Iterable[str]) -> Iterator[str]:

@@ -21,10 +21,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from simulator.errors import ModelError
-from simulator.models.base import Features, GivenUp, ModelInfo, Sampling, check_options
-from simulator.models.decoding import Detokenizer, draw, filtered
+from simulator.models.adapter import attach
+from simulator.models.base import Candidate, Features, GivenUp, ModelInfo, Sampling, check_options
+from simulator.models.decoding import Detokenizer, Row, draw, filtered
 from simulator.models.loading import load
-from simulator.models.prefix_cache import CacheShelf, PrefixCache
+from simulator.models.prefix_cache import CacheShelf, PrefixCache, widened
 from simulator.models.tokens import Offsets, TextTokens
 
 if TYPE_CHECKING:
@@ -43,15 +44,23 @@ class LocalModel:
 
     `where`: a folder, or a hub name. Safe from many threads: one lock is held for one forward pass at a time, never for
     a reply, and nothing but a call's own cache carries over, so that calls interleave without changing each other's
-    words. Raises ModelNotFoundError, ModelFormatError, MemoryShortError. `load_time`: seconds it took to load.
+    words. `adapter`: the folder of a LoRA adapter with which it speaks (`stream`, `several`); what it reads and decides
+    is always the base's. Raises ModelNotFoundError, ModelFormatError, MemoryShortError. `load_time`: seconds to load.
     """
 
     def __init__(
-        self, where: str | Path, *, info: ModelInfo | None = None, device: str = "cpu", cache_bytes: int = CACHE_BYTES
+        self,
+        where: str | Path,
+        *,
+        info: ModelInfo | None = None,
+        device: str = "cpu",
+        cache_bytes: int = CACHE_BYTES,
+        adapter: Path | None = None,
     ) -> None:
         started = time.perf_counter()
         loaded = load(where, device)
         self._model: Any = loaded.model
+        self._adapter = attach(loaded.model, adapter) if adapter is not None else None
         self._tokens = TextTokens(loaded.tokenizer, str(where))
         self._ends = self._tokens.control | loaded.ends
         self._blocks: Any = loaded.blocks
@@ -147,7 +156,8 @@ class LocalModel:
         if not all(ids):
             raise ModelError(f"{self._info.name} has no tokens for one of {', '.join(options)}.")
         prompt = self._fit(segments, reserve=max(map(len, ids)))
-        cache = self._shelf.take(cache_key)
+        key = None if cache_key is None else (cache_key, "as it is")  # what the adapter has read is of no use here
+        cache = self._shelf.take(key)
         try:
             scores = self._scores(cache, self._prefill(cache, prompt, SMALL_CHUNK, pause), ids)
         except GivenUp:  # between two passes: the cache is sound
@@ -157,8 +167,40 @@ class LocalModel:
             raise
         finally:
             cache.keep(len(cache.segments))
-            self._shelf.put(cache_key, cache)
+            self._shelf.put(key, cache)
         return tuple(float(p) for p in scores.double().softmax(-1))
+
+    def several(
+        self, segments: tuple[str, ...], sampling: Sampling, count: int, *, cache_key: str | None = None
+    ) -> tuple[Candidate, ...]:
+        """`count` continuations drawn as one batch: a pass over a few rows reads the weights once. Same arguments and model: same texts. Raises ModelError as `stream` does."""
+        import torch
+
+        prompt = self._fit(segments, reserve=sampling.max_tokens)
+        cache = self._shelf.take(cache_key)
+        try:
+            logits = self._prefill(cache, prompt, adapted=True)
+            before = next((ids[-1:] for i in range(len(prompt) - 1, -1, -1) if (ids := self._ids(prompt, i))), [])
+            rows = [Row(self._tokens.decode, before, sampling, number) for number in range(count)]
+            store, scores, going = widened(cache.store, count), logits.expand(count, -1), rows
+            while True:
+                with torch.inference_mode():
+                    for row, score in zip(going, scores, strict=True):
+                        row.take(score, self._ends)
+                left = [n for n, row in enumerate(going) if not row.done]
+                if not left:
+                    break
+                if len(left) < len(going):
+                    store.batch_select_indices(torch.tensor(left))
+                    going = [going[n] for n in left]
+                scores = self._forward([[row.spoken[-1]] for row in going], store, adapted=True)
+        except (Exception, KeyboardInterrupt):
+            cache = PrefixCache()
+            raise
+        finally:
+            cache.keep(len(cache.segments))
+            self._shelf.put(cache_key, cache)
+        return tuple(row.candidate() for row in rows)
 
     def close(self) -> None:
         """Let go of weights and caches; later calls raise ModelError."""
@@ -177,7 +219,7 @@ class LocalModel:
         generator = torch.Generator().manual_seed(sampling.seed)
         cache = self._shelf.take(cache_key)
         try:
-            logits = self._prefill(cache, prompt)
+            logits = self._prefill(cache, prompt, adapted=True)
             before = next((ids[-1:] for i in range(len(prompt) - 1, -1, -1) if (ids := self._ids(prompt, i))), [])
             text, spoken = Detokenizer(self._tokens.decode, before), list[int]()
             while True:
@@ -192,7 +234,7 @@ class LocalModel:
                     yield piece
                 if len(spoken) == sampling.max_tokens:
                     break
-                logits = self._forward([token], cache.store)
+                logits = self._forward([[token]], cache.store, adapted=True)[0]
         except (Exception, KeyboardInterrupt):  # not GeneratorExit: a closed reply leaves a sound cache
             cache = PrefixCache()  # some layers may have grown and others not
             raise
@@ -206,6 +248,8 @@ class LocalModel:
         prompt: tuple[str, ...],
         chunk: int = CHUNK,
         pause: Callable[[], None] | None = None,
+        *,
+        adapted: bool = False,
     ) -> torch.Tensor:
         """Scores after `prompt`, float32 [vocabulary]; `cache` then holds exactly its segments."""
         same = cache.matching(prompt)
@@ -218,7 +262,7 @@ class LocalModel:
             for at in range(0, len(ids), chunk):
                 if pause is not None:
                     pause()
-                logits = self._forward(ids[at : at + chunk], cache.store)
+                logits = self._forward([ids[at : at + chunk]], cache.store, adapted=adapted)[0]
             cache.add(prompt[index], len(ids), logits)
         scores: torch.Tensor = cache.logits
         return scores
@@ -236,21 +280,24 @@ class LocalModel:
             for at, token in enumerate(ids):
                 total = total + after.log_softmax(-1)[token]
                 if at + 1 < len(ids):
-                    after = self._forward([token], cache.store)
+                    after = self._forward([[token]], cache.store)[0]
             cache.keep(len(cache.segments))
             whole.append(total)
         return torch.stack(whole)
 
-    def _forward(self, ids: list[int], store: Any) -> torch.Tensor:
-        """One pass over `ids` after what `store` holds; scores after the last, float32 [vocabulary] on the CPU."""
+    def _forward(self, ids: list[list[int]], store: Any, *, adapted: bool = False) -> torch.Tensor:
+        """One pass over rows of `ids` after what `store` holds; scores after the last, float32 [rows, vocabulary] on the
+        CPU."""
         import torch
 
         # inference_mode belongs to the thread, so it must not be held across a yield: one pass at a time, like the lock
         with self._lock, torch.inference_mode():
             model = self._open()
-            given = torch.tensor([ids], device=self._device)
+            if self._adapter is not None:
+                self._adapter.on = adapted
+            given = torch.tensor(ids, device=self._device)
             out = model(input_ids=given, past_key_values=store, use_cache=True, **self._last_only)
-            scores: torch.Tensor = out.logits[0, -1].float().cpu()
+            scores: torch.Tensor = out.logits[:, -1].float().cpu()
             return scores
 
     def _read(self, ids: list[int], store: Any, depth: int, wanted: tuple[int, ...]) -> list[Any]:
@@ -267,6 +314,8 @@ class LocalModel:
 
         with self._lock, torch.inference_mode():
             self._open()
+            if self._adapter is not None:
+                self._adapter.on = False
             # The blocks are shared with the whole model: hooks live only as long as the lock is held.
             hooks = [self._blocks.layers[n - 1].register_forward_hook(watch(n)) for n in set(wanted)]
             try:

@@ -57,6 +57,16 @@ class PrefixCache:
         return sum(int(t.untyped_storage().nbytes()) for t in tensors)
 
 
+def widened(store: Any, rows: int) -> Any:
+    """A new transformers cache that holds what `store` holds, once for each of `rows`; `store` stays as it is."""
+    from transformers import DynamicCache
+
+    wide = DynamicCache()
+    for index, layer in enumerate(store.layers):
+        wide.update(layer.keys.repeat_interleave(rows, dim=0), layer.values.repeat_interleave(rows, dim=0), index)
+    return wide
+
+
 class CacheShelf:
     """Caches by key, the longest unused let go first when together they exceed `limit` bytes. Thread-safe."""
 

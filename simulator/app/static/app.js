@@ -103,8 +103,13 @@
     }
     if (!("act" in d)) return;
     if (d.act === "start" && target.getAttribute("aria-disabled") === "true") {
-      $(".note")?.scrollIntoView({ block: "center", behavior: calm() ? "auto" : "smooth" });
-      $("#accept-note")?.focus({ preventScroll: true });
+      const tick = $("#preview [data-gate]:not(:checked)");
+      const note = tick?.closest(".note");
+      if (!note) return;
+      note.classList.add("asked");
+      note.scrollIntoView({ block: "center", behavior: calm() ? "auto" : "smooth" });
+      tick.focus({ preventScroll: true });
+      say("announce", $(".need", note).textContent);
       return;
     }
     if (d.confirm && !(await confirmed(d.confirm, d.confirmText || "", d.confirmYes || "Yes", target))) return;
@@ -114,7 +119,7 @@
     if (call) data.call = call.dataset.call;
     const sheet = target.closest("form[data-form]");
     if (sheet) Object.assign(data, Object.fromEntries(new FormData(sheet)));
-    if (d.act === "start") Object.assign(data, form(), { accepted: $("#accept-note")?.checked ?? true });
+    if (d.act === "start") Object.assign(data, form(), { accepted: $("#accept-note")?.checked ?? true, consented: $("#accept-harsh")?.checked ?? false });
     if (d.act === "end" || d.act === "debrief") data.text = $("#notes")?.value;
     if (d.field) data.text = document.getElementById(d.field)?.value;
     if (["start", "branch", "same-again", "open", "debrief", "go-on", "note-check"].includes(d.act)) once(target);
@@ -136,10 +141,11 @@
   }
 
   function gate(element) {
-    const tick = $("[data-gate]", element);
-    if (!tick) return;
-    const gated = document.getElementById(tick.dataset.gate);
-    if (tick.checked) gated.removeAttribute("aria-disabled"); else gated.setAttribute("aria-disabled", "true");
+    const ticks = $$("[data-gate]", element);
+    if (!ticks.length) return;
+    for (const tick of ticks) if (tick.checked) tick.closest(".note").classList.remove("asked");
+    const gated = document.getElementById(ticks[0].dataset.gate);
+    if (ticks.every((tick) => tick.checked)) gated.removeAttribute("aria-disabled"); else gated.setAttribute("aria-disabled", "true");
   }
 
   function restore(element) {
