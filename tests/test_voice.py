@@ -119,9 +119,9 @@ def test_unsaid_knows_a_paraphrase_from_silence():
 class Tuned(ScriptedModel):
     """A tuned model that draws given candidates: one batch for each time it is asked."""
 
-    def __init__(self, *batches: list[tuple[str, float]]) -> None:
+    def __init__(self, *batches: list[tuple[str, float]], parameters: int = 0) -> None:
         super().__init__()
-        self._info = ModelInfo("scripted", Source.SCRIPTED, tuned="1234abcd")
+        self._info = ModelInfo("scripted", Source.SCRIPTED, parameters, tuned="1234abcd")
         self._batches = iter(batches)
         self.prompts: list[tuple[str, ...]] = []
 
@@ -194,3 +194,11 @@ def test_a_tiny_model_draws_more_coolly_and_every_further_time_more_boldly():
     assert drawing(tiny, 20, 0, "x").temperature < drawing(large, 20, 0, "x").temperature
     assert drawing(large, 20, 1, "x").temperature > drawing(large, 20, 0, "x").temperature
     assert drawing(large, 20, 0, "x") == drawing(large, 20, 0, "x") != drawing(large, 20, 0, "y")
+
+
+def test_what_decides_the_call_is_left_to_nobody_tiny():
+    plan = Plan(intent=Intent.ACCEPT)
+    for parameters, written in ((100_000_000, True), (1_500_000_000, False)):
+        model = Tuned([("All right, do that then.", -1.0)], parameters=parameters)
+        line = list(Voice(model).say(situation(plan)))[-1]
+        assert (line.written, line.attempts) == (written, 0 if written else 1)

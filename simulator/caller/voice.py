@@ -4,8 +4,8 @@ A model that was tuned for callers draws several candidates at once; of those th
 (`choice.py`). Any other model is heard as it speaks: words are released sentence by sentence, each only after the guard
 has heard everything up to its end, and a refused candidate is drawn again. In both cases a reply whose later sentence
 fails simply ends before it, and what the plan must get across (the complaint, a fact) and the model did not say is
-added in the scenario's own sentence. After the last refusal, and at once where an untuned tiny model has to say what
-decides the call (`FEW_PARAMETERS`), the persona's own written line for that intent is used; each of these decisions is
+added in the scenario's own sentence. After the last refusal, and at once where a tiny model has to say what decides the
+call (`FEW_PARAMETERS`), the persona's own written line for that intent is used; each of these decisions is
 reported to the caller of `say`.
 """
 
@@ -42,8 +42,8 @@ WARM, COOL = 0.7, 0.4
 SENTENCES = 3
 """Most sentences of one turn."""
 FEW_PARAMETERS = 500_000_000
-"""A model smaller than this loses the thread easily: untuned it is stopped after its first sentence, and what decides the
-call (`DECISIVE`) is said by the persona's written line; tuned it draws at a lower temperature."""
+"""A model smaller than this loses the thread easily: what decides the call (`DECISIVE`) is said by the persona's written line.
+Untuned it is stopped after its first sentence; tuned it draws at a lower temperature."""
 DECISIVE = frozenset({Intent.ACCEPT, Intent.THANK, Intent.HANG_UP, Intent.ASK_SUPERVISOR})
 CARRIED = 0.4
 """Share of a fact's longer words that must be in a turn for the fact to count as said."""
@@ -159,7 +159,8 @@ class Voice:
             situation.persona, situation.scenario, situation.medium, situation.transcript, situation.plans
         )
         longest = situation.persona.voice.words[1]
-        for attempt in range(ROUNDS):
+        rounds = 0 if self._tiny and plan.intent in DECISIVE else ROUNDS
+        for attempt in range(rounds):
             sampling = drawing(model.info, longest, attempt, f"{situation.seed}:{turn}")
             passed: list[Candidate] = []
             for drawn in model.several(segments, sampling, CANDIDATES, cache_key=situation.key or None):
@@ -179,7 +180,7 @@ class Voice:
                 return
         text = written_line(situation, plan)
         yield Saying(text)
-        yield Line(text, written=True, attempts=ROUNDS, seconds=time.perf_counter() - began)
+        yield Line(text, written=True, attempts=rounds, seconds=time.perf_counter() - began)
 
     def _candidate(
         self, segments: tuple[str, ...], sampling: Sampling, listen: Listener, key: str, attempt: int, longest: int
