@@ -13,6 +13,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from statistics import mean, median
 from typing import Annotated
 
@@ -53,7 +54,7 @@ def main(
     seeds: Annotated[int, typer.Option(min=1, help="calls per persona and trainee")] = 5,
     persona: Annotated[list[str] | None, typer.Option(help="only these")] = None,
     policy: Annotated[list[Policy] | None, typer.Option(help="only these trainees")] = None,
-    limit: Annotated[int, typer.Option(min=0, help="only so many of these calls, evenly spread (0: all)")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="only so many of these calls, drawn by chance (0: all)")] = 0,
     errors: Annotated[int, typer.Option(min=0, help="print so many examples of each kind of error")] = 3,
     transcripts: Annotated[Path | None, typer.Option(help="write every call here as JSONL")] = None,
 ) -> None:
@@ -71,7 +72,7 @@ def main(
         for seed in range(seeds)
     ]
     if limit and limit < len(settings):
-        settings = [settings[n * len(settings) // limit] for n in range(limit)]
+        settings = Random(0).sample(settings, limit)
     calls: dict[tuple[str, Policy], list[Call]] = defaultdict(list)
     out = transcripts.open("w", encoding="utf-8") if transcripts else None
     for setting in track(settings, description="playing calls"):
