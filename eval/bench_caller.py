@@ -24,20 +24,14 @@ from rich.table import Table
 
 from eval.fidelity import Said, across_calls, distinct, heard, own_voice, shares, softened
 from eval.listeners import GUESSES, Stated, listeners
-from eval.playing import Setting, play
+from eval.playing import Setting, grid, is_won, play
 from eval.trainees import Policy
 from simulator.call import Call
 from simulator.debrief import debrief
 from simulator.events import CallerSpoke
 from simulator.opening import open_parts
 from simulator.persona import find_persona, personas
-from simulator.scenario import scenarios
-from simulator.vocabulary import Difficulty, Ending
-
-
-def is_won(call: Call) -> bool:
-    """Whether the call ended resolved."""
-    return call.ended is not None and call.ended.ending is Ending.RESOLVED
+from simulator.vocabulary import Difficulty
 
 
 def satisfaction(call: Call) -> float:
@@ -61,16 +55,9 @@ def main(
     """Play scripted trainees against personas and print who wins."""
     parts = open_parts(model, evaluator, written=model == "written")
     voice, grader = parts.voice, parts.evaluator
-    situations = list(scenarios().values())
     chosen = {name: find_persona(name) for name in (persona or personas())}
     policies = policy or list(Policy)
-    # Each persona meets another scenario with each seed; persona n starts at scenario n, so that all pairs come up.
-    settings = [
-        Setting(one, situations[(n + seed) % len(situations)], difficulty, pol, seed)
-        for n, one in enumerate(chosen.values())
-        for pol in policies
-        for seed in range(seeds)
-    ]
+    settings = grid(chosen.values(), (difficulty,), policies, seeds)
     if limit and limit < len(settings):
         settings = Random(0).sample(settings, limit)
     calls: dict[tuple[str, Policy], list[Call]] = defaultdict(list)

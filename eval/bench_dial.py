@@ -1,7 +1,8 @@
 """`simulator bench dial`: is the difficulty dial one? A caller must be harder to win at each higher setting, for each persona.
 
 Plays the excellent and the good scripted trainee against every persona at every difficulty, with the personas' own written
-lines (the words do not decide the mood) and prints, per persona: the share of calls won, and how many turns that made an offer were needed. Monotone: no setting is won more often, or sooner, than the one below.
+lines (the words do not decide the mood) and prints, per persona: the share of calls won, and how many turns that made an
+offer were needed. Monotone: no setting is won more often, or sooner, than the one below.
 `--output personas/measured.json` writes what persona cards show (`simulator/measured.py`).
 """
 
@@ -17,15 +18,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from eval.playing import Setting, play
+from eval.playing import grid, is_won, play
 from eval.trainees import Policy
 from simulator.call import Call
 from simulator.measured import FORMAT, Measured, Point
 from simulator.opening import open_parts
 from simulator.persona import find_persona, personas
-from simulator.scenario import scenarios
 from simulator.settings import settings as current_settings
-from simulator.vocabulary import Difficulty, Ending
+from simulator.vocabulary import Difficulty
 
 POLICIES = (Policy.EXCELLENT, Policy.GOOD)
 
@@ -38,17 +38,10 @@ def main(
 ) -> None:
     """Play two able trainees at every difficulty and print the curve of each persona."""
     parts = open_parts("small", evaluator, written=True)
-    situations = list(scenarios().values())
     own = current_settings().data_dir / "personas"
     named = [find_persona(name, own) for name in persona] if persona else personas().values()
     chosen = {one.id: one for one in named}
-    settings = [
-        Setting(one, situations[(n + seed) % len(situations)], level, policy, seed)
-        for n, one in enumerate(chosen.values())
-        for level in Difficulty
-        for policy in POLICIES
-        for seed in range(seeds)
-    ]
+    settings = grid(chosen.values(), Difficulty, POLICIES, seeds)
     played: dict[tuple[str, Difficulty], list[Call]] = {}
     for setting in track(settings, description="playing calls"):
         call = play(setting, parts.voice, parts.evaluator)
@@ -83,7 +76,7 @@ def cell(points: list[tuple[float, float]]) -> str:
 
 def point(calls: list[Call]) -> tuple[float, float]:
     """Share of `calls` won, and in those won the mean number of turns that offered something (0: none was won)."""
-    won = [c for c in calls if c.ended is not None and c.ended.ending is Ending.RESOLVED]
+    won = [c for c in calls if is_won(c)]
     return len(won) / len(calls), mean(c.state.offers for c in won) if won else 0.0
 
 

@@ -17,11 +17,9 @@ from random import Random
 import numpy as np
 
 from eval.lines import WrittenCall, split, written_calls
-from simulator.caller.choice import best
 from simulator.caller.guard import Violation, check
-from simulator.caller.voice import CANDIDATES, ROUNDS, carries, drawing, passable, tidy
+from simulator.caller.voice import Chosen, carries, chosen
 from simulator.errors import DataError, ModelFormatError
-from simulator.models.base import Candidate
 from simulator.models.choose import open_model
 from simulator.models.local import LocalModel
 from simulator.settings import Settings, settings
@@ -53,13 +51,8 @@ def spoken(model: LocalModel, call: WrittenCall, number: int, seed: int) -> str:
     def incomplete(text: str) -> bool:
         return not all(carries(text, fact) for fact in line.facts)
 
-    for attempt in range(ROUNDS):
-        sampling = drawing(model.info, LONGEST, attempt, f"{seed}:{call.id}:{number}")
-        drawn = model.several(joined, sampling, CANDIDATES)
-        passed = [Candidate(text, c.chance) for c in drawn if (text := passable(tidy(c.text), listen, LONGEST)[0])]
-        if passed:
-            return best(passed, incomplete)
-    return ""
+    said = chosen(model, joined, listen, incomplete, longest=LONGEST, seed=f"{seed}:{call.id}:{number}")
+    return next((part.text for part in said if isinstance(part, Chosen)), "")
 
 
 def draw(base: str, count: int, seed: int, out: Path, against: str) -> None:

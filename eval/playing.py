@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from eval.trainees import Policy, ScriptedTrainee, scripts
 from simulator.call import Call
 from simulator.events import CallStarted
 from simulator.persona import Persona
-from simulator.scenario import Scenario
+from simulator.scenario import Scenario, scenarios
 from simulator.session import Grader, Session, Speech
 from simulator.transcript import Speaker
-from simulator.vocabulary import Difficulty, Register
+from simulator.vocabulary import Difficulty, Ending, Register
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,26 @@ class Setting:
     def key(self) -> str:
         """A name for caches and tables."""
         return f"{self.persona.id}/{self.scenario.id}/{self.difficulty}/{self.policy}/{self.seed}"
+
+
+def grid(
+    personas: Iterable[Persona], difficulties: Iterable[Difficulty], policies: Iterable[Policy], seeds: int
+) -> list[Setting]:
+    """Every persona with every difficulty, trainee and seed. Each persona meets another scenario with each seed; persona n
+    starts at scenario n, so that all pairs come up."""
+    situations, levels, trainees = list(scenarios().values()), list(difficulties), list(policies)
+    return [
+        Setting(one, situations[(n + seed) % len(situations)], level, policy, seed)
+        for n, one in enumerate(personas)
+        for level in levels
+        for policy in trainees
+        for seed in range(seeds)
+    ]
+
+
+def is_won(call: Call) -> bool:
+    """Whether the call ended resolved."""
+    return call.ended is not None and call.ended.ending is Ending.RESOLVED
 
 
 def play(setting: Setting, voice: Speech, evaluator: Grader, *, turns: int = 30) -> Call:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 from simulator.vocabulary import Intensity
 
@@ -231,6 +232,7 @@ def _first(pattern: re.Pattern[str], forms: Iterable[str]) -> str:
     return next((found.group(0).strip() for form in forms if (found := pattern.search(form))), "")
 
 
+@lru_cache(maxsize=64)
 def _forms(text: str) -> tuple[str, ...]:
     """`text` as it may be heard: plain, and without each disguise; harmless sayings left out."""
     folded = unicodedata.normalize("NFKD", text).casefold().replace("’", "'")

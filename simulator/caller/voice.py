@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from random import Random
@@ -94,6 +94,14 @@ class Line:
     completed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The best of the candidates of one drawing, before anything is added."""
+
+    text: str
+    attempt: int
+
+
 class Listener(Protocol):
     """What the guard says to a text."""
 
@@ -138,49 +146,35 @@ class Voice:
                     released = part.text
                 yield part
             if released:
-                recited = any(alike(released, line) for line in examples_for(situation.persona))
-                missing = unsaid(situation, plan, released)
-                if missing:
-                    released = f"{released} {missing}"
-                    yield Saying(released)
-                seconds = time.perf_counter() - began
-                yield Line(released, recited, attempt + 1, seconds, completed=bool(missing))
+                yield from _finished(situation, plan, released, attempt, began, shown=released)
                 return
-        text = written_line(situation, plan)
-        yield Saying(text)
-        yield Line(text, written=True, attempts=attempts, seconds=time.perf_counter() - began)
+        yield from _written(situation, plan, attempts, began)
 
     def _chosen(
         self, model: ManyVoiced, situation: Situation, plan: Plan, listen: Listener, began: float
     ) -> Iterator[Saying | Refused | Line]:
-        """The best of several candidates; drawn again, a little bolder, when none passes."""
+        """The best of several candidates, or a written line."""
         turn = situation.transcript.turns[-1].index
         segments = tuned_segments(
             situation.persona, situation.scenario, situation.medium, situation.transcript, situation.plans
         )
-        longest = situation.persona.voice.words[1]
         rounds = 0 if self._tiny and plan.intent in DECISIVE else ROUNDS
-        for attempt in range(rounds):
-            sampling = drawing(model.info, longest, attempt, f"{situation.seed}:{turn}")
-            passed: list[Candidate] = []
-            for drawn in model.several(segments, sampling, CANDIDATES, cache_key=situation.key or None):
-                text, refused = passable(tidy(drawn.text), listen, longest)
-                if refused:
-                    yield Refused(attempt, refused[0], refused[1], trimmed=bool(text))
-                if text:
-                    passed.append(Candidate(text, drawn.chance))
-            if passed:
-                text = best(passed, lambda words: len(unsaid(situation, plan, words)) > 0)
-                missing = unsaid(situation, plan, text)
-                whole = f"{text} {missing}".strip()
-                yield Saying(whole)
-                recited = any(alike(text, line) for line in examples_for(situation.persona))
-                seconds = time.perf_counter() - began
-                yield Line(whole, recited, attempt + 1, seconds, completed=bool(missing))
+        for part in chosen(
+            model,
+            segments,
+            listen,
+            lambda words: bool(unsaid(situation, plan, words)),
+            longest=situation.persona.voice.words[1],
+            seed=f"{situation.seed}:{turn}",
+            rounds=rounds,
+            key=situation.key,
+        ):
+            if isinstance(part, Refused):
+                yield part
+            else:
+                yield from _finished(situation, plan, part.text, part.attempt, began)
                 return
-        text = written_line(situation, plan)
-        yield Saying(text)
-        yield Line(text, written=True, attempts=rounds, seconds=time.perf_counter() - began)
+        yield from _written(situation, plan, rounds, began)
 
     def _candidate(
         self, segments: tuple[str, ...], sampling: Sampling, listen: Listener, key: str, attempt: int, longest: int
@@ -204,6 +198,52 @@ class Voice:
                     return
         if not released:
             yield Refused(attempt, tidy(heard), listen(tidy(heard)) or listen(""))
+
+
+def _finished(
+    situation: Situation, plan: Plan, text: str, attempt: int, began: float, *, shown: str = ""
+) -> Iterator[Saying | Line]:
+    """The turn, from the words that the model found (`shown`: said already); what they leave out is added."""
+    missing = unsaid(situation, plan, text)
+    whole = f"{text} {missing}".strip()
+    if whole != shown:
+        yield Saying(whole)
+    recited = any(alike(text, line) for line in examples_for(situation.persona))
+    yield Line(whole, recited, attempt + 1, time.perf_counter() - began, completed=bool(missing))
+
+
+def _written(situation: Situation, plan: Plan, attempts: int, began: float) -> Iterator[Saying | Line]:
+    """The turn, when the model found no words that may be said."""
+    text = written_line(situation, plan)
+    yield Saying(text)
+    yield Line(text, written=True, attempts=attempts, seconds=time.perf_counter() - began)
+
+
+def chosen(
+    model: ManyVoiced,
+    segments: tuple[str, ...],
+    listen: Listener,
+    incomplete: Callable[[str], bool],
+    *,
+    longest: int,
+    seed: str,
+    rounds: int = ROUNDS,
+    key: str = "",
+) -> Iterator[Refused | Chosen]:
+    """What a tuned model says after `segments`: every candidate that was refused or cut short, then the best of those that
+    pass; drawn again, a little bolder, when none does. No `Chosen` at the end: nothing passed."""
+    for attempt in range(rounds):
+        passed: list[Candidate] = []
+        sampling = drawing(model.info, longest, attempt, seed)
+        for drawn in model.several(segments, sampling, CANDIDATES, cache_key=key or None):
+            text, refused = passable(tidy(drawn.text), listen, longest)
+            if refused:
+                yield Refused(attempt, refused[0], refused[1], trimmed=bool(text))
+            if text:
+                passed.append(Candidate(text, drawn.chance))
+        if passed:
+            yield Chosen(best(passed, incomplete), attempt)
+            return
 
 
 def drawing(info: ModelInfo, longest: int, attempt: int, seed: str) -> Sampling:
@@ -366,7 +406,9 @@ __all__ = [
     "Saying",
     "Situation",
     "Voice",
+    "Chosen",
     "carries",
+    "chosen",
     "drawing",
     "known_to",
     "passable",

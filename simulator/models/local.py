@@ -12,8 +12,8 @@ import copy
 import inspect
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from collections.abc import Callable, Generator, Hashable, Iterator
+from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -157,31 +157,21 @@ class LocalModel:
             raise ModelError(f"{self._info.name} has no tokens for one of {', '.join(options)}.")
         prompt = self._fit(segments, reserve=max(map(len, ids)))
         key = None if cache_key is None else (cache_key, "as it is")  # what the adapter has read is of no use here
-        cache = self._shelf.take(key)
-        try:
+        with self._taken(key) as cache:
             scores = self._scores(cache, self._prefill(cache, prompt, SMALL_CHUNK, pause), ids)
-        except GivenUp:  # between two passes: the cache is sound
-            raise
-        except (Exception, KeyboardInterrupt):
-            cache = PrefixCache()  # some layers may have grown and others not
-            raise
-        finally:
-            cache.keep(len(cache.segments))
-            self._shelf.put(key, cache)
         return tuple(float(p) for p in scores.double().softmax(-1))
 
     def several(
         self, segments: tuple[str, ...], sampling: Sampling, count: int, *, cache_key: str | None = None
     ) -> tuple[Candidate, ...]:
-        """`count` continuations drawn as one batch: a pass over a few rows reads the weights once. Same arguments and model: same texts. Raises ModelError as `stream` does."""
+        """`count` continuations drawn as one batch: a pass over a few rows reads the weights once. Same arguments and model:
+        same texts. Raises ModelError as `stream` does."""
         import torch
 
         prompt = self._fit(segments, reserve=sampling.max_tokens)
-        cache = self._shelf.take(cache_key)
-        try:
+        with self._taken(cache_key) as cache:
             logits = self._prefill(cache, prompt, adapted=True)
-            before = next((ids[-1:] for i in range(len(prompt) - 1, -1, -1) if (ids := self._ids(prompt, i))), [])
-            rows = [Row(self._tokens.decode, before, sampling, number) for number in range(count)]
+            rows = [Row(self._tokens.decode, self._anchor(prompt), sampling, number) for number in range(count)]
             store, scores, going = widened(cache.store, count), logits.expand(count, -1), rows
             while True:
                 with torch.inference_mode():
@@ -194,12 +184,6 @@ class LocalModel:
                     store.batch_select_indices(torch.tensor(left))
                     going = [going[n] for n in left]
                 scores = self._forward([[row.spoken[-1]] for row in going], store, adapted=True)
-        except (Exception, KeyboardInterrupt):
-            cache = PrefixCache()
-            raise
-        finally:
-            cache.keep(len(cache.segments))
-            self._shelf.put(cache_key, cache)
         return tuple(row.candidate() for row in rows)
 
     def close(self) -> None:
@@ -217,11 +201,9 @@ class LocalModel:
 
         prompt = self._fit(segments, reserve=sampling.max_tokens)
         generator = torch.Generator().manual_seed(sampling.seed)
-        cache = self._shelf.take(cache_key)
-        try:
+        with self._taken(cache_key) as cache:
             logits = self._prefill(cache, prompt, adapted=True)
-            before = next((ids[-1:] for i in range(len(prompt) - 1, -1, -1) if (ids := self._ids(prompt, i))), [])
-            text, spoken = Detokenizer(self._tokens.decode, before), list[int]()
+            text, spoken = Detokenizer(self._tokens.decode, self._anchor(prompt)), list[int]()
             while True:
                 with torch.inference_mode():
                     token = draw(
@@ -235,12 +217,26 @@ class LocalModel:
                 if len(spoken) == sampling.max_tokens:
                     break
                 logits = self._forward([[token]], cache.store, adapted=True)[0]
+
+    @contextmanager
+    def _taken(self, key: Hashable | None) -> Iterator[PrefixCache]:
+        """The cache of `key`, handed back with its whole segments when the work is done, given up or no longer asked for;
+        lost if the work fails in the middle of a pass, when some layers may have grown and others not."""
+        cache = self._shelf.take(key)
+        try:
+            yield cache
+        except GivenUp:  # between two passes: the cache is sound
+            raise
         except (Exception, KeyboardInterrupt):  # not GeneratorExit: a closed reply leaves a sound cache
-            cache = PrefixCache()  # some layers may have grown and others not
+            cache = PrefixCache()
             raise
         finally:
             cache.keep(len(cache.segments))
-            self._shelf.put(cache_key, cache)
+            self._shelf.put(key, cache)
+
+    def _anchor(self, prompt: tuple[str, ...]) -> list[int]:
+        """The last id of `prompt`, for a `Detokenizer`."""
+        return next((ids[-1:] for i in range(len(prompt) - 1, -1, -1) if (ids := self._ids(prompt, i))), [])
 
     def _prefill(
         self,
