@@ -16,6 +16,7 @@ from simulator.evaluator.reading import read_call
 from simulator.evaluator.signals import signals
 from simulator.models import MODELS, LocalModel, ensure
 from simulator.models.base import FeatureModel
+from simulator.models.loading import Precision, eight_bits
 from simulator.prompts import evaluator_segments
 from simulator.settings import settings
 from simulator.transcript import Transcript
@@ -23,18 +24,21 @@ from simulator.transcript import Transcript
 Array = NDArray[np.float32]
 
 
-def vectors(base: str, layers: tuple[int, ...], turns: Sequence[GradedTurn]) -> Array:
+def vectors(
+    base: str, layers: tuple[int, ...], turns: Sequence[GradedTurn], precision: Precision = Precision.AUTO
+) -> Array:
     """[turns, D] as `simulator.evaluator.reading.Reading.vector`, the model's part rounded to float16. One pass over a
     call gives all its turns; a call that has been read with these weights and layers is taken from the cache folder."""
     by_call = [list(group) for _, group in groupby(turns, key=lambda t: t.call)]
     model: FeatureModel | None = None
     rows: list[Array] = []
+    eight = precision is Precision.AUTO and eight_bits()
     for call in track(
-        by_call, description="reading calls", disable=all(_kept(base, layers, c).exists() for c in by_call)
+        by_call, description="reading calls", disable=all(_kept(base, layers, c, eight).exists() for c in by_call)
     ):
-        path = _kept(base, layers, call)
+        path = _kept(base, layers, call, eight)
         if not path.exists():
-            model = model or LocalModel(ensure(base))
+            model = model or LocalModel(ensure(base), precision=precision)
             _keep(path, call, model, layers)
         read = np.load(path).astype(np.float32)
         counted = [signals(t.turn, t.before, t.brief) for t in call]
@@ -50,10 +54,10 @@ def _keep(path: Path, call: Sequence[GradedTurn], model: FeatureModel, layers: t
     np.save(path, np.asarray([np.concatenate([r.tokens.mean(axis=0), r.after]) for r in found], dtype=np.float16))
 
 
-def _kept(base: str, layers: tuple[int, ...], call: Sequence[GradedTurn]) -> Path:
+def _kept(base: str, layers: tuple[int, ...], call: Sequence[GradedTurn], eight: bool) -> Path:
     """Where one call's reading is kept: named by everything that decides it."""
     last = call[-1]
     texts = evaluator_segments(last.turn, last.before, last.brief)
     which = [str(t.turn.index) for t in call]
     digest = hashlib.sha256("\0".join([MODELS[base].sha256, str(layers), *which, *texts]).encode()).hexdigest()[:20]
-    return settings().cache_dir / "features" / f"{base}-{digest}.npy"
+    return settings().cache_dir / "features" / f"{base}-{digest}{'-int8' if eight else ''}.npy"

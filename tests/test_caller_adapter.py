@@ -15,6 +15,7 @@ from simulator.errors import ModelFormatError
 from simulator.models import LocalModel, Sampling, ensure, open_model
 from simulator.models.adapter import attach
 from simulator.models.choose import ADAPTERS
+from simulator.models.local import SPOKEN
 from simulator.settings import Settings
 
 PROMPT = (
@@ -119,9 +120,9 @@ def test_several_candidates_differ_and_come_again(tuned):
     assert tuned.several(PROMPT, DRAWN, 4, cache_key="one") == first
     assert tuned.several(PROMPT, DRAWN, 4) == first
     # What was drawn leaves no trace in the cache of the call.
-    kept = tuned._shelf.take("one")
+    kept = tuned._shelf.take(("one", SPOKEN))
     assert kept.segments == list(PROMPT)
-    assert kept.store.get_seq_length() == len(kept)
+    assert len(kept.tape) == len(kept)
 
 
 @pytest.mark.model

@@ -7,7 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.models.decoding import Detokenizer, StopFilter, draw, filtered
+from simulator.models.int8 import Int8Tape, Shape
+from simulator.models.plain import PlainTape
 from simulator.models.prefix_cache import CacheShelf, PrefixCache
+from simulator.models.runner import Tape
 
 
 def expected(text: str, stops: list[str]) -> str:
@@ -82,36 +85,66 @@ def test_drawing_is_seeded_and_keeps_to_the_nucleus() -> None:
     assert len(seen) > 30
 
 
-def filled(tokens: int, segments: list[str]) -> PrefixCache:
+def tapes() -> list[Tape]:
+    """An empty tape of each kind."""
+    pytest.importorskip("torch")
+    return [Int8Tape(Shape(1, 8, 2, 1, 4, 8, 1e-6, 1e4)), PlainTape()]
+
+
+def read_onto(tape: Tape, tokens: int) -> None:
+    """As if so many tokens had been read."""
     torch = pytest.importorskip("torch")
-    cache = PrefixCache()
+    if isinstance(tape, Int8Tape):
+        at = tape.grow(tokens, 1)
+        for kept in (tape.keys, tape.values):
+            kept[0][:, at:] = 0.0
+    else:
+        assert isinstance(tape, PlainTape)
+        tape.store.update(torch.zeros(1, 1, tokens, 4), torch.zeros(1, 1, tokens, 4), 0)
+
+
+def filled(tape: Tape, tokens: int, segments: list[str]) -> PrefixCache:
+    cache = PrefixCache(tape)
     for segment in segments:
-        block = torch.zeros(1, 1, tokens, 4)
-        cache.store.update(block, block, 0)
+        read_onto(tape, tokens)
         cache.add(segment, tokens, "scores")
     return cache
 
 
 def test_a_cache_keeps_whole_segments_only() -> None:
-    torch = pytest.importorskip("torch")
-    cache = filled(3, ["a", "b", "c"])
-    cache.store.update(torch.ones(1, 1, 5, 4), torch.ones(1, 1, 5, 4), 0)
-    cache.keep(3)
-    assert cache.store.get_seq_length() == len(cache) == 9
-    assert cache.logits == "scores"
-    assert cache.matching(("a", "b", "x", "c")) == 2
-    cache.keep(2)
-    assert cache.store.get_seq_length() == 6
-    assert cache.logits is None
+    for tape in tapes():
+        cache = filled(tape, 3, ["a", "b", "c"])
+        read_onto(tape, 5)
+        cache.keep(3)
+        assert len(tape) == len(cache) == 9
+        assert cache.logits == "scores"
+        assert cache.matching(("a", "b", "x", "c")) == 2
+        cache.keep(2)
+        assert len(tape) == 6
+        assert cache.logits is None
+
+
+def test_a_copy_of_the_first_segment_goes_its_own_way() -> None:
+    for tape in tapes():
+        shelf = CacheShelf(2**30)
+        shelf.put("begins", filled(tape, 3, ["a", "b"]))
+        copy = shelf.first("begins")
+        assert copy is not None
+        assert (copy.segments, len(copy), len(copy.tape), copy.logits) == (["a"], 3, 3, None)
+        read_onto(copy.tape, 7)
+        assert (len(copy.tape), len(tape)) == (10, 6)
+        assert shelf.first("nothing") is None
 
 
 def test_the_shelf_lets_go_of_the_longest_unused() -> None:
-    one = filled(10, ["a"]).nbytes()
-    shelf = CacheShelf(2 * one)
+    def one(tokens: int) -> PrefixCache:
+        return filled(tapes()[0], tokens, ["a"])
+
+    shelf = CacheShelf(2 * one(10).nbytes())
     for key in "abc":
-        shelf.put(key, filled(10, ["a"]))
-    assert shelf.nbytes() == 2 * one
-    assert [len(shelf.take(key)) for key in "abc"] == [0, 10, 10]
-    assert len(shelf.take("b")) == 0, "a cache that is out is not on the shelf"
-    shelf.put("big", filled(1000, ["a"]))
+        shelf.put(key, one(10))
+    assert shelf.nbytes() == 2 * one(10).nbytes()
+    assert [shelf.take(key) is None for key in "abc"] == [True, False, False]
+    assert shelf.take("b") is None, "a cache that is out is not on the shelf"
+    shelf.put("big", one(5000))
     assert shelf.nbytes() == 0

@@ -13,6 +13,11 @@ import pytest
 
 from simulator.errors import ModelError
 from simulator.models import FeatureModel, LocalModel, Sampling, ensure, open_model
+from simulator.models.loading import Precision
+from simulator.models.local import SPOKEN
+from simulator.models.plain import PlainRunner
+from simulator.models.runner import Work
+from simulator.models.together import Together
 from simulator.models.weights import MODELS
 from simulator.settings import Settings
 
@@ -45,7 +50,7 @@ def test_it_knows_what_it_is(model: LocalModel) -> None:
     assert isinstance(model, FeatureModel)
     small = MODELS["small"]
     assert (model.info.name, model.info.parameters, model.info.digest) == ("small", small.parameters, small.sha256)
-    assert sum(p.numel() for p in model._model.parameters()) == small.parameters
+    assert LocalModel(ensure("small")).info.parameters == small.parameters
     assert (model.layers, model.context) == (30, 8192)
 
 
@@ -62,13 +67,13 @@ def test_the_cache_never_changes_the_words(model: LocalModel, sampling: Sampling
 
 def test_the_cache_is_really_used_and_holds_whole_segments(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[int] = []
-    forward = LocalModel._forward
+    scores = Together.scores
 
-    def counted(self: LocalModel, ids: list[list[int]], store: object, *, adapted: bool = False) -> object:
-        read.append(len(ids[0]))
-        return forward(self, ids, store, adapted=adapted)
+    def counted(self: Together, work: Work, *, adapted: bool) -> object:
+        read.append(len(work.ids))
+        return scores(self, work, adapted=adapted)
 
-    monkeypatch.setattr(LocalModel, "_forward", counted)
+    monkeypatch.setattr(Together, "scores", counted)
     say(model, (SCENE, *TURNS[:2]), GREEDY, "used")
     read.clear()
     say(model, (SCENE, *TURNS), GREEDY, "used")
@@ -76,9 +81,10 @@ def test_the_cache_is_really_used_and_holds_whole_segments(model: LocalModel, mo
     read.clear()
     say(model, (SCENE, *TURNS), SAMPLED, "used")
     assert set(read) <= {1}, "another candidate for the same prompt reads nothing again"
-    kept = model._shelf.take("used")
+    kept = model._shelf.take(("used", SPOKEN))
+    assert kept is not None
     assert kept.segments == [SCENE, *TURNS]
-    assert kept.store.get_seq_length() == len(kept) == sum(model.count(s) for s in (SCENE, *TURNS))
+    assert len(kept.tape) == len(kept) == sum(model.count(s) for s in (SCENE, *TURNS))
 
 
 def test_a_closed_reply_leaves_a_sound_cache(model: LocalModel) -> None:
@@ -147,8 +153,10 @@ def test_features_are_those_of_the_whole_model_and_of_any_cache(model: LocalMode
     grown = model.features((*segments, " Well."), layers=(20,), cache_key="f")
     assert np.array_equal(grown.states, model.features((*segments, " Well."), layers=(20,)).states)
     ids = [i for s in segments for i in model._encode(s)[0]]
+    plain = LocalModel(ensure("small"), precision=Precision.FULL)._runner
+    assert isinstance(plain, PlainRunner)
     with torch.inference_mode():
-        whole = model._model(torch.tensor([ids]), output_hidden_states=True).hidden_states
+        whole = plain.model(torch.tensor([ids]), output_hidden_states=True).hidden_states
     for row, layer in enumerate((20, 10)):  # one pass instead of one a segment: equal but for rounding in bf16
         reference = whole[layer][0, -len(found.offsets) :].float()
         alike = torch.nn.functional.cosine_similarity(torch.from_numpy(found.states[row]), reference, dim=-1)

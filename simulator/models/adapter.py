@@ -29,9 +29,9 @@ class Switch:
         self.on = False
 
 
-def attach(model: Any, folder: Path) -> Switch:
-    """Put the adapter in `folder` beside the linear layers of `model`, off. Raises ModelFormatError where it does not fit."""
-    import torch
+def halves(folder: Path) -> tuple[dict[str, dict[str, Any]], float]:
+    """The adapter in `folder`: tensors `A` [rank, in] and `B` [out, rank] by the module they belong to, and the factor of
+    their product. Raises ModelFormatError for another kind of adapter."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -44,13 +44,21 @@ def attach(model: Any, folder: Path) -> Switch:
         raise ModelFormatError(f"{folder} is not an adapter ({shorten(str(error), 80)}).") from error
     if odd:
         raise ModelFormatError(f"{folder} is an adapter of another kind ({', '.join(odd)}); plain LoRA is read.")
-    halves: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for name, tensor in tensors.items():
-        if (found := _KEY.fullmatch(name)) is None:
+        if (match := _KEY.fullmatch(name)) is None:
             raise ModelFormatError(f"{folder / WEIGHTS} holds {name}, which is no part of a LoRA adapter.")
-        halves.setdefault(found["module"], {})[found["half"]] = tensor
+        found.setdefault(match["module"], {})[match["half"]] = tensor
+    return found, scale
+
+
+def attach(model: Any, folder: Path) -> Switch:
+    """Put the adapter in `folder` beside the linear layers of `model`, off. Raises ModelFormatError where it does not fit."""
+    import torch
+
+    pairs, scale = halves(folder)
     switch = Switch()
-    for path, pair in halves.items():
+    for path, pair in pairs.items():
         parent, _, attribute = path.rpartition(".")
         try:
             holder = model.get_submodule(parent)

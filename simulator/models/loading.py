@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from simulator.errors import MemoryShortError, ModelFormatError, ModelNotFoundError, shorten
 from simulator.models.base import ModelInfo, Source
+from simulator.models.runner import Runner
 from simulator.models.weights import manifest_digest
 
 UNKNOWN_CONTEXT = 4096
@@ -18,33 +21,34 @@ LIGHT = 500_000_000
 fast there as in bf16, decoding the same (small model, two cores)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Blocks:
-    """The stack of a model's blocks (`layers`), the module it hangs in, and the attribute it hangs by."""
+class Precision(StrEnum):
+    """In which numbers a model is computed."""
 
-    layers: Any
-    parent: Any
-    attribute: str
+    AUTO = "auto"
+    """int8 where that is quick here and the model is of a family that `int8.py` knows, else full."""
+    FULL = "full"
+    """bf16 where the machine computes it, else float32; by transformers itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """A model ready to run. `ends`: ids that end a reply; `context`: tokens it was trained to hold."""
 
-    model: Any
+    runner: Runner
     tokenizer: Any
     info: ModelInfo
-    blocks: Blocks
     ends: frozenset[int]
     context: int
 
 
-def load(where: str | Path, device: str = "cpu") -> Loaded:
-    """Load a folder (Path) or hub name (str); in bf16 where the machine computes it, else float32. Code that comes
-    with a model is never run.
+def load(
+    where: str | Path, device: str = "cpu", *, adapter: Path | None = None, precision: Precision = Precision.AUTO
+) -> Loaded:
+    """Load a folder (Path) or hub name (str), with the LoRA adapter in the folder `adapter` beside it. Code that comes with
+    a model is never run.
 
     Raises ModelNotFoundError (no such folder or hub name, or the hub cannot be reached), ModelFormatError (no causal
-    language model, broken files), MemoryShortError.
+    language model, broken files, another model's adapter), MemoryShortError.
     """
     patient_threads()
     import torch
@@ -52,35 +56,79 @@ def load(where: str | Path, device: str = "cpu") -> Loaded:
 
     _quiet(transformers)
     torch.set_num_threads(cores())
-    options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": isinstance(where, Path)}
     try:
+        options: dict[str, Any] = {"trust_remote_code": False, "local_files_only": isinstance(where, Path)}
         tokenizer = transformers.AutoTokenizer.from_pretrained(where, **options)
-        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            where, dtype=number_type(device), attn_implementation="sdpa", **options
-        )
-        if device == "cpu" and not torch.cpu._is_amx_tile_supported() and model.num_parameters() < LIGHT:
-            model = model.float()  # without matrix units bf16 only saves memory
-        model = model.to(torch.device(device)).eval()
+        if isinstance(where, Path) and device == "cpu" and precision is Precision.AUTO and eight_bits():
+            from simulator.models.int8_weights import shape_of
+
+            if (shape := shape_of(where)) is not None:
+                return _rounded(where, shape, tokenizer, adapter)
+        return _whole(where, device, tokenizer, adapter, options)
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise MemoryShortError(
             f"there is not enough memory for {where}; type `simulator setup --model small`."
         ) from error
+    except ModelFormatError:
+        raise
     except Exception as error:  # transformers raises OSError, ValueError, KeyError, RuntimeError, SafetensorError, ...
         raise _explained(where, error) from error
+
+
+def eight_bits() -> bool:
+    """Whether this processor multiplies 8-bit integers quickly (VNNI or AMX), and torch knows how."""
+    import torch
+
+    try:
+        return bool(torch.cpu._is_vnni_supported()) and hasattr(torch.ops.onednn, "qlinear_pointwise")
+    except AttributeError:
+        return False
+
+
+def _rounded(where: Path, shape: Any, tokenizer: Any, adapter: Path | None) -> Loaded:
+    from simulator.models.adapter import halves
+    from simulator.models.int8 import Int8Runner
+    from simulator.models.int8_weights import adapter_halves, int8_weights, parameters
+
+    config = json.loads((where / "config.json").read_text("utf-8"))
+    beside = adapter_halves(*halves(adapter), shape) if adapter is not None else None
+    runner = Int8Runner(shape, int8_weights(where, shape), beside)
+    told = where / "generation_config.json"
+    ends = json.loads(told.read_text("utf-8")).get("eos_token_id") if told.is_file() else config.get("eos_token_id")
+    return Loaded(
+        runner, tokenizer, _info(where, parameters(where)), _ends(ends), int(config["max_position_embeddings"])
+    )
+
+
+def _whole(where: str | Path, device: str, tokenizer: Any, adapter: Path | None, options: dict[str, Any]) -> Loaded:
+    import torch
+    import transformers
+
+    from simulator.models.plain import PlainRunner
+
+    model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+        where, dtype=number_type(device), attn_implementation="sdpa", **options
+    )
+    if device == "cpu" and not torch.cpu._is_amx_tile_supported() and model.num_parameters() < LIGHT:
+        model = model.float()  # without matrix units bf16 only saves memory
+    model = model.to(torch.device(device)).eval()
     text = model.config.get_text_config()
     ends = model.generation_config.eos_token_id if model.generation_config is not None else None
-    parameters = sum({p.data_ptr(): p.numel() for p in model.parameters()}.values())
-    folder = isinstance(where, Path)
-    digest = manifest_digest(where) if isinstance(where, Path) else str(getattr(model.config, "_commit_hash", "") or "")
-    name = where.name if isinstance(where, Path) else where
-    return Loaded(
-        model=model,
-        tokenizer=tokenizer,
-        info=ModelInfo(name, Source.FOLDER if folder else Source.HUB, parameters, digest),
-        blocks=_blocks(model, int(text.num_hidden_layers), str(where)),
-        ends=frozenset(ends if isinstance(ends, list) else [] if ends is None else [ends]),
-        context=int(getattr(text, "max_position_embeddings", 0) or UNKNOWN_CONTEXT),
-    )
+    count = sum({p.data_ptr(): p.numel() for p in model.parameters()}.values())
+    digest = "" if isinstance(where, Path) else str(getattr(model.config, "_commit_hash", "") or "")
+    runner = PlainRunner(model, int(text.num_hidden_layers), str(where), device, adapter)
+    context = int(getattr(text, "max_position_embeddings", 0) or UNKNOWN_CONTEXT)
+    return Loaded(runner, tokenizer, _info(where, count, digest), _ends(ends), context)
+
+
+def _info(where: str | Path, parameters: int, digest: str = "") -> ModelInfo:
+    if isinstance(where, Path):
+        return ModelInfo(where.name, Source.FOLDER, parameters, manifest_digest(where))
+    return ModelInfo(where, Source.HUB, parameters, digest)
+
+
+def _ends(told: Any) -> frozenset[int]:
+    return frozenset(told if isinstance(told, list) else [] if told is None else [told])
 
 
 def patient_threads() -> None:
@@ -129,17 +177,6 @@ def _quiet(transformers: Any) -> None:
     """No bars or advice from the library in the middle of a call."""
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-
-
-def _blocks(model: Any, count: int, name: str) -> Blocks:
-    """The list of `count` blocks, wherever this architecture keeps it."""
-    from torch import nn
-
-    for path, module in model.named_modules():
-        if isinstance(module, nn.ModuleList) and len(module) == count:
-            parent, _, attribute = path.rpartition(".")
-            return Blocks(module, model.get_submodule(parent), attribute)
-    raise ModelFormatError(f"{name} has no stack of {count} blocks that could be read; use a plain decoder model.")
 
 
 def _explained(where: str | Path, error: Exception) -> Exception:

@@ -8,44 +8,56 @@ middle of a token. It knows nothing of personas, chat templates or roles.
 
 from __future__ import annotations
 
-import copy
-import inspect
-import threading
 import time
-from collections.abc import Callable, Generator, Hashable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from simulator.errors import ModelError
-from simulator.models.adapter import attach
 from simulator.models.base import Candidate, Features, GivenUp, ModelInfo, Sampling, check_options
 from simulator.models.decoding import Detokenizer, Row, draw, filtered
-from simulator.models.loading import load
-from simulator.models.prefix_cache import CacheShelf, PrefixCache, widened
+from simulator.models.loading import Precision, load
+from simulator.models.prefix_cache import CacheShelf, PrefixCache
+from simulator.models.runner import Runner, Work
+from simulator.models.together import Together
 from simulator.models.tokens import Offsets, TextTokens
 
 if TYPE_CHECKING:
     import torch
 
 CACHE_BYTES = 512 * 2**20
-CHUNK = 512
+CHUNK = 128
 """Tokens prefilled in one go: long enough for full speed, short enough that another call's next token can go between.
 Cut from the start of each segment, so the same segment is always cut the same way."""
 SMALL_CHUNK = 64
 """The same for decisions, which are made in the background: whoever speaks waits no longer than this takes."""
+SHARED = 32
+"""Tokens from which the first segment of a prompt is kept for other calls that begin with it."""
+
+
+class Use(NamedTuple):
+    """What a cache is for: its numbers are of no use for anything else."""
+
+    kind: str
+    depth: int = 0
+
+
+SPOKEN, AS_IT_IS = Use("spoken"), Use("decided")
+"""With the adapter, and without it."""
 
 
 class LocalModel:
-    """FeatureModel over a causal language model of transformers, bf16 on the CPU (float32 where it lacks bf16).
+    """FeatureModel over a causal language model of transformers, computed in the numbers of `precision`.
 
-    `where`: a folder, or a hub name. Safe from many threads: one lock is held for one forward pass at a time, never for
-    a reply, and nothing but a call's own cache carries over, so that calls interleave without changing each other's
-    words. `adapter`: the folder of a LoRA adapter with which it speaks (`stream`, `several`); what it reads and decides
-    is always the base's. Raises ModelNotFoundError, ModelFormatError, MemoryShortError. `load_time`: seconds to load.
+    `where`: a folder, or a hub name. Safe from many threads: the model is held for one forward pass at a time, never for
+    a reply, passes that are asked for at the same time go together, and nothing but a call's own cache carries over, so
+    that calls share the model without changing each other's words. `adapter`: the folder of a LoRA adapter with which it
+    speaks (`stream`, `several`); what it reads and decides is always the base's. Raises ModelNotFoundError,
+    ModelFormatError, MemoryShortError. `load_time`: seconds to load.
     """
 
     def __init__(
@@ -56,23 +68,18 @@ class LocalModel:
         device: str = "cpu",
         cache_bytes: int = CACHE_BYTES,
         adapter: Path | None = None,
+        precision: Precision = Precision.AUTO,
     ) -> None:
         started = time.perf_counter()
-        loaded = load(where, device)
-        self._model: Any = loaded.model
-        self._adapter = attach(loaded.model, adapter) if adapter is not None else None
+        loaded = load(where, device, adapter=adapter, precision=precision)
+        self._runner: Runner = loaded.runner
+        self._together: Together | None = Together(loaded.runner)
         self._tokens = TextTokens(loaded.tokenizer, str(where))
         self._ends = self._tokens.control | loaded.ends
-        self._blocks: Any = loaded.blocks
-        self._device, self._context = device, loaded.context
+        self._context = loaded.context
         self._info = info or loaded.info
-        self._lock = threading.Lock()
         self._shelf = CacheShelf(cache_bytes)
         self._encode: Callable[[str], tuple[list[int], Offsets]] = lru_cache(maxsize=1024)(self._tokens.encode)
-        self._short: dict[int, Any] = {}
-        # Scores of the last position alone: for a whole segment they would be tokens x 152,000 numbers.
-        last = "logits_to_keep" in inspect.signature(loaded.model.forward).parameters
-        self._last_only: dict[str, int] = {"logits_to_keep": 1} if last else {}
         self.load_time = time.perf_counter() - started
 
     @property
@@ -82,7 +89,7 @@ class LocalModel:
     @property
     def layers(self) -> int:
         """How many blocks there are: the highest number `features` takes."""
-        return len(self._blocks.layers)
+        return self._runner.layers
 
     @property
     def context(self) -> int:
@@ -115,24 +122,23 @@ class LocalModel:
             raise ModelError(f"{self._info.name} has layers 1 to {self.layers}, not {list(layers)}.")
         prompt = self._fit(segments, reserve=0)
         depth, last = max(layers), min(last, len(prompt))
-        key = None if cache_key is None else (cache_key, depth)  # caches of another depth hold other layers
-        cache = self._shelf.take(key)
         first = len(prompt) - last
-        cache.keep(min(cache.matching(prompt), first))
         chunks: list[Any] = []
         offsets: list[tuple[int, int]] = []
         shift = 0
-        for index in range(len(cache.segments), len(prompt)):
-            ids = self._ids(prompt, index)
-            wanted = layers if index >= first else ()
-            for at in range(0, len(ids), CHUNK):
-                chunks += self._read(ids[at : at + CHUNK], cache.store, depth, wanted)
-            cache.add(prompt[index], len(ids), None)
-            if wanted:
-                offsets += [(a + shift, b + shift) for a, b in self._encode(prompt[index])[1]]
-                shift += len(prompt[index])
-        self._shelf.put(key, cache)
-        width = int(self._model.config.get_text_config().hidden_size)
+        with self._taken(Use("read", depth), cache_key, prompt) as cache:  # a cache of another depth holds other layers
+            cache.keep(min(cache.matching(prompt), first))
+            for index in range(len(cache.segments), len(prompt)):
+                ids = self._ids(prompt, index)
+                wanted = layers if index >= first else ()
+                for at in range(0, len(ids), CHUNK):
+                    seen = self._model().states(cache.tape, ids[at : at + CHUNK], depth, wanted)
+                    chunks += [seen.numpy()] if wanted else []
+                cache.add(prompt[index], len(ids), None)
+                if wanted:
+                    offsets += [(a + shift, b + shift) for a, b in self._encode(prompt[index])[1]]
+                    shift += len(prompt[index])
+        width = self._runner.width
         states = np.concatenate(chunks, axis=1) if chunks else np.zeros((len(layers), 0, width), np.float32)
         # a beginning-of-text id, before the first segment, has no characters
         return Features(states[:, states.shape[1] - len(offsets) :], tuple(offsets))
@@ -156,8 +162,7 @@ class LocalModel:
         if not all(ids):
             raise ModelError(f"{self._info.name} has no tokens for one of {', '.join(options)}.")
         prompt = self._fit(segments, reserve=max(map(len, ids)))
-        key = None if cache_key is None else (cache_key, "as it is")  # what the adapter has read is of no use here
-        with self._taken(key) as cache:
+        with self._taken(AS_IT_IS, cache_key, prompt) as cache:
             scores = self._scores(cache, self._prefill(cache, prompt, SMALL_CHUNK, pause), ids)
         return tuple(float(p) for p in scores.double().softmax(-1))
 
@@ -169,10 +174,10 @@ class LocalModel:
         import torch
 
         prompt = self._fit(segments, reserve=sampling.max_tokens)
-        with self._taken(cache_key) as cache:
+        with self._taken(SPOKEN, cache_key, prompt) as cache:
             logits = self._prefill(cache, prompt, adapted=True)
             rows = [Row(self._tokens.decode, self._anchor(prompt), sampling, number) for number in range(count)]
-            store, scores, going = widened(cache.store, count), logits.expand(count, -1), rows
+            fork, scores, going = self._runner.fork(cache.tape, count), logits.expand(count, -1), rows
             while True:
                 with torch.inference_mode():
                     for row, score in zip(going, scores, strict=True):
@@ -181,16 +186,15 @@ class LocalModel:
                 if not left:
                     break
                 if len(left) < len(going):
-                    store.batch_select_indices(torch.tensor(left))
+                    fork.keep(left)
                     going = [going[n] for n in left]
-                scores = self._forward([[row.spoken[-1]] for row in going], store, adapted=True)
+                scores = self._model().scores(Work(fork, [row.spoken[-1] for row in going]), adapted=True)
         return tuple(row.candidate() for row in rows)
 
     def close(self) -> None:
         """Let go of weights and caches; later calls raise ModelError."""
-        with self._lock:
-            self._model = self._blocks = None
-            self._short.clear()
+        self._together = None
+        del self._runner
         self._shelf.clear()
 
     def _pieces(
@@ -201,7 +205,7 @@ class LocalModel:
 
         prompt = self._fit(segments, reserve=sampling.max_tokens)
         generator = torch.Generator().manual_seed(sampling.seed)
-        with self._taken(cache_key) as cache:
+        with self._taken(SPOKEN, cache_key, prompt) as cache:
             logits = self._prefill(cache, prompt, adapted=True)
             text, spoken = Detokenizer(self._tokens.decode, self._anchor(prompt)), list[int]()
             while True:
@@ -216,23 +220,29 @@ class LocalModel:
                     yield piece
                 if len(spoken) == sampling.max_tokens:
                     break
-                logits = self._forward([[token]], cache.store, adapted=True)[0]
+                logits = self._model().scores(Work(cache.tape, [token]), adapted=True)[0]
 
     @contextmanager
-    def _taken(self, key: Hashable | None) -> Iterator[PrefixCache]:
+    def _taken(self, use: Use, key: str | None, prompt: tuple[str, ...]) -> Iterator[PrefixCache]:
         """The cache of `key`, handed back with its whole segments when the work is done, given up or no longer asked for;
-        lost if the work fails in the middle of a pass, when some layers may have grown and others not."""
-        cache = self._shelf.take(key)
+        lost if the work fails in the middle of a pass, when some layers may have grown and others not. Where there is none,
+        one that holds the beginning of `prompt`, if another call began the same way."""
+        begins = ("begins", use, prompt[0])
+        cache = self._shelf.take(key if key is None else (key, use)) or self._shelf.first(begins)
+        cache = cache or PrefixCache(self._runner.tape())
+        shared = prompt[:1] == tuple(cache.segments[:1])
         try:
             yield cache
         except GivenUp:  # between two passes: the cache is sound
             raise
         except (Exception, KeyboardInterrupt):  # not GeneratorExit: a closed reply leaves a sound cache
-            cache = PrefixCache()
+            cache = PrefixCache(self._runner.tape())
             raise
         finally:
             cache.keep(len(cache.segments))
-            self._shelf.put(key, cache)
+            if cache.segments and not shared and cache.ends[0] >= SHARED:
+                self._shelf.put(begins, cache.first())
+            self._shelf.put(key if key is None else (key, use), cache)
 
     def _anchor(self, prompt: tuple[str, ...]) -> list[int]:
         """The last id of `prompt`, for a `Detokenizer`."""
@@ -258,7 +268,7 @@ class LocalModel:
             for at in range(0, len(ids), chunk):
                 if pause is not None:
                     pause()
-                logits = self._forward([ids[at : at + chunk]], cache.store, adapted=adapted)[0]
+                logits = self._model().scores(Work(cache.tape, ids[at : at + chunk]), adapted=adapted)[0]
             cache.add(prompt[index], len(ids), logits)
         scores: torch.Tensor = cache.logits
         return scores
@@ -276,67 +286,14 @@ class LocalModel:
             for at, token in enumerate(ids):
                 total = total + after.log_softmax(-1)[token]
                 if at + 1 < len(ids):
-                    after = self._forward([[token]], cache.store)[0]
+                    after = self._model().scores(Work(cache.tape, [token]), adapted=False)[0]
             cache.keep(len(cache.segments))
             whole.append(total)
         return torch.stack(whole)
 
-    def _forward(self, ids: list[list[int]], store: Any, *, adapted: bool = False) -> torch.Tensor:
-        """One pass over rows of `ids` after what `store` holds; scores after the last, float32 [rows, vocabulary] on the
-        CPU."""
-        import torch
-
-        # inference_mode belongs to the thread, so it must not be held across a yield: one pass at a time, like the lock
-        with self._lock, torch.inference_mode():
-            model = self._open()
-            if self._adapter is not None:
-                self._adapter.on = adapted
-            given = torch.tensor(ids, device=self._device)
-            out = model(input_ids=given, past_key_values=store, use_cache=True, **self._last_only)
-            scores: torch.Tensor = out.logits[:, -1].float().cpu()
-            return scores
-
-    def _read(self, ids: list[int], store: Any, depth: int, wanted: tuple[int, ...]) -> list[Any]:
-        """Run the first `depth` blocks over `ids`; [states of `wanted`, float32 [layers, ids, width]], or [] for ()."""
-        import torch
-
-        seen: dict[int, torch.Tensor] = {}
-
-        def watch(layer: int) -> Callable[[Any, Any, Any], None]:
-            def note(_module: Any, _given: Any, out: Any) -> None:
-                seen[layer] = (out[0] if isinstance(out, tuple) else out)[0].float().cpu()
-
-            return note
-
-        with self._lock, torch.inference_mode():
-            self._open()
-            if self._adapter is not None:
-                self._adapter.on = False
-            # The blocks are shared with the whole model: hooks live only as long as the lock is held.
-            hooks = [self._blocks.layers[n - 1].register_forward_hook(watch(n)) for n in set(wanted)]
-            try:
-                given = torch.tensor([ids], device=self._device)
-                self._shortened(depth)(input_ids=given, past_key_values=store, use_cache=True)
-            finally:
-                for hook in hooks:
-                    hook.remove()
-        return [torch.stack([seen[n] for n in wanted]).numpy()] if wanted else []
-
-    def _shortened(self, depth: int) -> Any:
-        """The model without head and without the blocks above `depth`, sharing its weights. Its final norm still runs,
-        on one layer's output, and is not looked at."""
-        if depth not in self._short:
-            from torch import nn
-
-            short = copy.copy(self._blocks.parent)
-            short._modules = dict(short._modules)
-            short._modules[self._blocks.attribute] = nn.ModuleList(list(self._blocks.layers)[:depth])
-            self._short[depth] = short
-        return self._short[depth]
-
     def _fit(self, segments: tuple[str, ...], reserve: int) -> tuple[str, ...]:
         """`segments` without the oldest after the first, as few as needed for `reserve` tokens to follow."""
-        self._open()
+        self._model()
         sizes = [len(self._ids(segments, i)) for i in range(len(segments))]
         if not sum(sizes):
             raise ModelError("there is no text to continue: the prompt is empty.")
@@ -355,7 +312,7 @@ class LocalModel:
         ids = self._encode(prompt[index])[0]
         return self._tokens.start + ids if index == 0 else ids
 
-    def _open(self) -> Any:
-        if self._model is None:
+    def _model(self) -> Together:
+        if self._together is None:
             raise ModelError(f"{self._info.name} has been closed.")
-        return self._model
+        return self._together

@@ -12,17 +12,15 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Any
 
+from simulator.models.runner import Tape
+
 
 class PrefixCache:
-    """The transformers cache of one run of segments. `ends[i]`: tokens in the cache after segment i. `logits`: those
-    after the last segment, or None."""
+    """The tape of one run of segments. `ends[i]`: tokens on it after segment i. `logits`: those after the last segment, or
+    None."""
 
-    def __init__(self) -> None:
-        from transformers import DynamicCache
-
-        # Without a config every layer keeps all its tokens, also where the model attends through a sliding window (its
-        # mask still does): a window that has slid on cannot be cropped back.
-        self.store: Any = DynamicCache()
+    def __init__(self, tape: Tape) -> None:
+        self.tape = tape
         self.segments: list[str] = []
         self.ends: list[int] = []
         self.logits: Any = None
@@ -41,9 +39,7 @@ class PrefixCache:
         if count < len(self.segments):
             self.logits = None
         del self.segments[count:], self.ends[count:]
-        surplus = int(self.store.get_seq_length()) - len(self)
-        if surplus > 0:
-            self.store.crop(-surplus)
+        self.tape.crop(len(self))
 
     def add(self, segment: str, tokens: int, logits: Any) -> None:
         """A segment of `tokens` tokens has been prefilled after the others."""
@@ -51,20 +47,15 @@ class PrefixCache:
         self.ends.append(len(self) + tokens)
         self.logits = logits
 
+    def first(self) -> PrefixCache:
+        """Another one that holds the first segment alone."""
+        new = PrefixCache(self.tape.copied(self.ends[0]))
+        new.segments, new.ends = self.segments[:1], self.ends[:1]
+        return new
+
     def nbytes(self) -> int:
-        """Bytes really held: a cropped tensor is a view that keeps the whole block alive."""
-        tensors = [t for layer in self.store.layers for t in (layer.keys, layer.values) if t is not None]
-        return sum(int(t.untyped_storage().nbytes()) for t in tensors)
-
-
-def widened(store: Any, rows: int) -> Any:
-    """A new transformers cache that holds what `store` holds, once for each of `rows`; `store` stays as it is."""
-    from transformers import DynamicCache
-
-    wide = DynamicCache()
-    for index, layer in enumerate(store.layers):
-        wide.update(layer.keys.repeat_interleave(rows, dim=0), layer.values.repeat_interleave(rows, dim=0), index)
-    return wide
+        """Bytes really held."""
+        return self.tape.nbytes()
 
 
 class CacheShelf:
@@ -75,11 +66,20 @@ class CacheShelf:
         self._lock = threading.Lock()
         self._kept: OrderedDict[Hashable, tuple[PrefixCache, int]] = OrderedDict()
 
-    def take(self, key: Hashable | None) -> PrefixCache:
-        """The cache kept under `key`, no longer on the shelf; or an empty one."""
+    def take(self, key: Hashable | None) -> PrefixCache | None:
+        """The cache kept under `key`, no longer on the shelf."""
         with self._lock:
             found = None if key is None else self._kept.pop(key, None)
-        return found[0] if found else PrefixCache()
+        return found[0] if found else None
+
+    def first(self, key: Hashable) -> PrefixCache | None:
+        """A copy of the first segment of the cache kept under `key`, which stays."""
+        with self._lock:
+            found = self._kept.get(key)
+            if found is None:
+                return None
+            self._kept.move_to_end(key)
+        return found[0].first()  # what lies on the shelf is never written to
 
     def put(self, key: Hashable | None, cache: PrefixCache) -> None:
         """Keep `cache` under `key` (None: let it go)."""

@@ -1,0 +1,205 @@
+"""The weights of a Llama-like model folder, rounded to 8 bits once and kept beside it.
+
+Read straight from the folder's safetensors, tensor by tensor, so that no more than one is in memory as a float; the
+embedding stays bf16 and is only looked into. Kept as `int8.safetensors` in folders that this program made (another's are
+rounded each time they are opened).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.errors import ModelFormatError
+from simulator.models.int8 import Shape, rounded
+from simulator.models.weights import MANIFEST
+
+if TYPE_CHECKING:
+    import torch
+
+FILE = "int8.safetensors"
+FORMAT = "1"
+FAMILIES = ("llama", "qwen2")
+_log = logging.getLogger(__name__)
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "o": ("self_attn.o_proj",),
+    "up": ("mlp.gate_proj", "mlp.up_proj"),
+    "down": ("mlp.down_proj",),
+}
+"""The products of a block, and the library's modules that each joins."""
+
+
+def shape_of(folder: Path) -> Shape | None:
+    """The sizes of the model in `folder`; None if it is not of a family that is computed here."""
+    try:
+        c: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
+        rope = c.get("rope_parameters") or c.get("rope_scaling") or {}
+        plain = (
+            c["model_type"] in FAMILIES
+            and c.get("hidden_act", "silu") == "silu"
+            and rope.get("rope_type", "default") == "default"
+            and not c.get("use_sliding_window")
+            and not c.get("mlp_bias")
+            and not (c["model_type"] == "llama" and c.get("attention_bias"))
+        )
+        if not plain:
+            return None
+        heads = int(c["num_attention_heads"])
+        return Shape(
+            layers=int(c["num_hidden_layers"]),
+            width=int(c["hidden_size"]),
+            heads=heads,
+            groups=int(c.get("num_key_value_heads") or heads),
+            head=int(c.get("head_dim") or c["hidden_size"] // heads),
+            inner=int(c["intermediate_size"]),
+            eps=float(c["rms_norm_eps"]),
+            theta=float(rope.get("rope_theta") or c.get("rope_theta") or 10000.0),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def int8_weights(folder: Path, shape: Shape) -> dict[str, torch.Tensor]:
+    """Every tensor by name: `embed` (as it is), `norm`, `head.weight|scale`, and of block N `N.norm1|norm2`,
+    `N.PART.weight|scale|bias` for the parts in `PARTS`. Raises ModelFormatError."""
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    kept = folder / FILE
+    try:
+        if (found := _kept(kept)) is not None:
+            return found | {"embed": _embedding(folder)}
+        made = _rounded(folder, shape)
+    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+        raise ModelFormatError(f"{folder} is not a model that can be run here: {error}") from error
+    if (folder / MANIFEST).is_file():
+        temporary = kept.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            save_file(made, temporary, metadata={"format": FORMAT})
+            os.replace(temporary, kept)
+        except (OSError, SafetensorError) as error:  # a full disk, a folder of somebody else's
+            _log.warning("rounded weights are not kept (%s); the next start takes longer", error)
+        finally:
+            temporary.unlink(missing_ok=True)
+    return made | {"embed": _embedding(folder)}
+
+
+def _kept(file: Path) -> dict[str, torch.Tensor] | None:
+    """What an earlier start has rounded; None if there is nothing, or nothing whole."""
+    from safetensors import SafetensorError, safe_open
+
+    if not file.is_file():
+        return None
+    try:
+        with safe_open(file, "pt") as opened:
+            if (opened.metadata() or {}).get("format") != FORMAT:
+                return None
+            return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        _log.warning("%s is not whole (%s) and is made again", file, error)
+        return None
+
+
+def parameters(folder: Path) -> int:
+    """How many numbers the model in `folder` has."""
+    from safetensors import safe_open
+
+    count = 0
+    for path in sorted(folder.glob("model*.safetensors")):
+        with safe_open(path, "pt") as file:
+            count += sum(math.prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+    return count
+
+
+def adapter_halves(
+    pairs: Mapping[str, Mapping[str, torch.Tensor]], scale: float, shape: Shape
+) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """A LoRA adapter (`A` and `B` by the library's module) as one pair [rank, in], [out, rank] for each product; modules that
+    a product joins lie in it as blocks. Raises ModelFormatError where it does not fit."""
+    import torch
+
+    sizes = {
+        "self_attn.q_proj": shape.heads * shape.head,
+        "self_attn.k_proj": shape.groups * shape.head,
+        "self_attn.v_proj": shape.groups * shape.head,
+        "self_attn.o_proj": shape.width,
+        "mlp.gate_proj": shape.inner,
+        "mlp.up_proj": shape.inner,
+        "mlp.down_proj": shape.width,
+    }
+    inputs = {"qkv": shape.width, "o": shape.heads * shape.head, "up": shape.width, "down": shape.inner}
+    found: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+    left = set(pairs)
+    for layer in range(shape.layers):
+        for part, modules in PARTS.items():
+            names = {m: f"model.layers.{layer}.{m}" for m in modules}
+            left -= set(names.values())
+            there = [(m, pairs.get(name)) for m, name in names.items()]
+            for module, pair in there:
+                if pair is not None and (pair["A"].shape[1], pair["B"].shape[0]) != (inputs[part], sizes[module]):
+                    raise ModelFormatError(f"this adapter is for another model: {names[module]} has another size.")
+            downs = [p["A"].float() for _, p in there if p is not None]
+            if not downs:
+                continue
+            up = torch.zeros(sum(sizes[m] for m in modules), sum(len(d) for d in downs))
+            row = column = 0
+            for module, pair in there:
+                if pair is not None:
+                    rank = len(pair["A"])
+                    up[row : row + sizes[module], column : column + rank] = pair["B"].float() * scale
+                    column += rank
+                row += sizes[module]
+            found[f"{layer}.{part}"] = torch.cat(downs), up
+    if left:
+        raise ModelFormatError(f"this adapter is for another model: {min(left)} is not in this one.")
+    return found
+
+
+def _tensors(folder: Path) -> dict[str, Callable[[], torch.Tensor]]:
+    """A reader for each tensor of the folder."""
+    from safetensors import safe_open
+
+    readers: dict[str, Callable[[], torch.Tensor]] = {}
+    for path in sorted(folder.glob("model*.safetensors")):
+        opened = safe_open(path, "pt")
+        for name in opened.keys():  # type: ignore[no-untyped-call]  # noqa: SIM118
+
+            def read(opened: Any = opened, name: str = name) -> torch.Tensor:
+                tensor: torch.Tensor = opened.get_tensor(name)
+                return tensor
+
+            readers[name] = read
+    return readers
+
+
+def _embedding(folder: Path) -> torch.Tensor:
+    """As the folder keeps it: of its pages only those are read that are looked into."""
+    return _tensors(folder)["model.embed_tokens.weight"]()
+
+
+def _rounded(folder: Path, shape: Shape) -> dict[str, torch.Tensor]:
+    import torch
+
+    read = _tensors(folder)
+    made: dict[str, torch.Tensor] = {"norm": read["model.norm.weight"]().float()}
+
+    def put(name: str, sources: list[str]) -> None:
+        weight = torch.cat([read[f"{s}.weight"]() for s in sources])
+        made[f"{name}.weight"], made[f"{name}.scale"] = rounded(weight)
+        if f"{sources[0]}.bias" in read:
+            made[f"{name}.bias"] = torch.cat([read[f"{s}.bias"]() for s in sources]).float()
+
+    put("head", ["lm_head" if "lm_head.weight" in read else "model.embed_tokens"])
+    for n in range(shape.layers):
+        block = f"model.layers.{n}"
+        made[f"{n}.norm1"] = read[f"{block}.input_layernorm.weight"]().float()
+        made[f"{n}.norm2"] = read[f"{block}.post_attention_layernorm.weight"]().float()
+        for part, modules in PARTS.items():
+            put(f"{n}.{part}", [f"{block}.{m}" for m in modules])
+    return made
