@@ -10,6 +10,7 @@ run: $(VENV)/.base
 
 test: $(VENV)/.test
 	$(BIN)/python -m tests.browser
+	$(BIN)/python -m tests.postgres
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

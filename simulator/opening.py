@@ -126,7 +126,7 @@ def open_rehearsals(
     from simulator.store import open_store
 
     chosen = settings or current_settings()
-    store = open_store(chosen.data_dir / "calls.db")
+    store = open_store(chosen.database)
     try:
         second = chosen.second_opinion if second_opinion is None else second_opinion
         parts = open_parts(model, evaluator, progress=progress, settings=chosen, written=written, second_opinion=second)
@@ -140,12 +140,12 @@ def open_rehearsals(
 def scale_in_use(settings: Settings | None = None) -> OffsetMap | None:
     """The organisation's scale that grades are on now; None where none was adopted, or nothing is kept yet. For whoever
     grades without a store: it makes no file. Raises StoreError."""
-    from simulator.store import open_store
+    from simulator.store import is_made, open_store
 
-    file = (settings or current_settings()).data_dir / "calls.db"
-    if not file.is_file():
+    where = (settings or current_settings()).database
+    if not is_made(where):
         return None
-    with open_store(file) as store:
+    with open_store(where) as store:
         return store.calibration.active()
 
 

@@ -1,5 +1,7 @@
 """Every setting of the program, in one place: a `SIMULATOR_…` environment variable, or its default.
 
+One has a second name: `DATABASE_URL`, as many hosts set it; `SIMULATOR_DATABASE_URL` goes before it.
+
 Command-line options override these; nothing else reads the environment.
 """
 
@@ -10,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import platformdirs
-from pydantic import ValidationError
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from simulator.errors import DataError, shorten
@@ -21,12 +23,16 @@ APP = "difficult-customer-simulator"
 class Settings(BaseSettings):
     """Frozen settings. Folders are made when first written to, not here."""
 
-    model_config = SettingsConfigDict(env_prefix="SIMULATOR_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="SIMULATOR_", frozen=True, extra="ignore", populate_by_name=True)
 
     cache_dir: Path = Path(platformdirs.user_cache_dir(APP, appauthor=False))
     """Downloaded and converted model weights; may be deleted at any time."""
     data_dir: Path = Path(platformdirs.user_data_dir(APP, appauthor=False))
     """The trainee's calls (`calls.db`), and a user's own `personas/` and `scenarios/`."""
+    database_url: SecretStr = Field(
+        default=SecretStr(""), validation_alias=AliasChoices("SIMULATOR_DATABASE_URL", "DATABASE_URL")
+    )
+    """Where calls are kept instead of `calls.db`: postgresql://user:password@host/database. Secret, as it holds one."""
     model: str = "auto"
     """auto, standard, small, a hub name, a folder, a .gguf file, or http://host/v1#model."""
     tuned: bool = True
@@ -43,6 +49,11 @@ class Settings(BaseSettings):
     port: int = 7860
     device: str = "cpu"
     """A torch device for local models."""
+
+    @property
+    def database(self) -> str | Path:
+        """Where calls are kept: a URL, or the file in the data folder."""
+        return self.database_url.get_secret_value().strip() or self.data_dir / "calls.db"
 
 
 @lru_cache(maxsize=1)

@@ -6,8 +6,12 @@ stream by running the real `Session` on a scripted grader and a scripted voice. 
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from simulator.assessment import Assessment, DimensionScore, Evidence
@@ -19,6 +23,7 @@ from simulator.session import Session
 from simulator.transcript import Transcript, Turn
 from simulator.vocabulary import Difficulty, Dimension, Ending, Fault, Intensity, Register, Tag, Technique
 
+HERE = Path(__file__).parent
 BEGAN = 1_750_000_000.0
 """When built calls begin: seconds since 1970."""
 
@@ -189,3 +194,14 @@ def play(
 def drain(events: Iterator[Any]) -> tuple[StoredEvent, ...]:
     """Everything that such a generator yields and that would be stored."""
     return tuple(e for e in events if not isinstance(e, CallerSaying))
+
+
+def worker(code: str, *arguments: str) -> subprocess.Popen[str]:
+    """Another program, with the program and these tests to import."""
+    paths = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": paths},
+    )

@@ -4,11 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from postgres import ENGINES, Server, empty, running
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+for name in ("SIMULATOR_DATABASE_URL", "DATABASE_URL"):
+    os.environ.pop(name, None)  # no test writes into somebody's database
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server of this test session."""
+    with running() as server:
+        yield server
+
+
+@pytest.fixture(params=ENGINES)
+def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database, once of every engine."""
+    return empty(request.param, request, tmp_path)
 
 
 @pytest.fixture(autouse=True)

@@ -333,17 +333,17 @@ def test_a_scaled_grader_follows_what_is_in_use() -> None:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with open_store(tmp_path / "calls.db") as opened:
+def store(where: str) -> Iterator[Store]:
+    with open_store(where) as opened:
         yield opened
 
 
-def test_a_rating_is_kept_when_it_is_made(store: Store, tmp_path: Path) -> None:
+def test_a_rating_is_kept_when_it_is_made(store: Store, where: str) -> None:
     session = sample()
     store.calibration.begin(session)
     for position, rating in list(rated(session).items())[:9]:
         store.calibration.rate(session.id, rating, owner="ann")
-        with open_store(tmp_path / "calls.db") as other:  # another process sees it at once
+        with open_store(where) as other:  # another process sees it at once
             assert other.calibration.ratings(session.id)[position] == rating
             assert other.calibration.session(session.id) == session
     changed = rated(session, 1)[3]

@@ -1,7 +1,8 @@
-"""What every store has to do, whatever it keeps calls in. A new backend joins `BACKENDS` and must pass unchanged."""
+"""What every store has to do, whatever it keeps calls in. A new engine joins `ENGINES` and must pass unchanged."""
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError
@@ -9,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import BEGAN, assessment, drain, persona, play, session, started
+from builders import BEGAN, assessment, drain, persona, play, session, started, worker
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from postgres import ENGINES, empty
 
 from simulator.call import fold
 from simulator.errors import StoreError, UnknownNameError
@@ -24,26 +26,22 @@ from simulator.vocabulary import Difficulty, Ending, Fault, Intensity, Register,
 class Reopened:
     """A store that is closed and opened again between any two calls: nothing may live in memory only."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, where: str) -> None:
+        self._where = where
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            with open_store(self._path) as store:
+            with open_store(self._where) as store:
                 return getattr(store, name)(*args, **kwargs)
 
         return call
 
 
-BACKENDS: dict[str, Callable[[Path], Any]] = {
-    "sqlite": lambda folder: open_store(folder / "calls.db"),
-    "sqlite reopened": lambda folder: Reopened(folder / "calls.db"),
-}
-
-
-@pytest.fixture(params=list(BACKENDS))
+@pytest.fixture(params=[f"{engine}{how}" for engine in ENGINES for how in ("", " reopened")])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    made = BACKENDS[request.param](tmp_path)
+    engine, _, reopened = request.param.partition(" ")
+    place = empty(engine, request, tmp_path)
+    made: Any = Reopened(place) if reopened else open_store(place)
     yield made
     made.close()
 
@@ -248,7 +246,9 @@ said = st.text(st.characters(codec="utf-8"), min_size=1, max_size=60)
 @st.composite
 def streams(draw: st.DrawFn) -> tuple[StoredEvent, ...]:
     """A call as it might be played, breaks, notes and branching included, cut off anywhere."""
-    parent = draw(st.none() | st.builds(Branch, call_id=st.text("0123456789abcdef", min_size=1), turn=st.just(2)))
+    parent = draw(
+        st.none() | st.builds(Branch, call_id=st.text("0123456789abcdef", min_size=1, max_size=64), turn=st.just(2))
+    )
     start = started(
         at=draw(st.floats(0, 4e9)),
         difficulty=draw(st.sampled_from(Difficulty)),
@@ -271,9 +271,9 @@ def streams(draw: st.DrawFn) -> tuple[StoredEvent, ...]:
     return tuple(call.events[: draw(st.integers(1, len(call.events)))])
 
 
-@pytest.fixture(scope="module")
-def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    with open_store(tmp_path_factory.mktemp("store") / "calls.db") as made:
+@pytest.fixture(scope="module", params=ENGINES)
+def lasting(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with open_store(empty(request.param, request, tmp_path_factory.mktemp("store"))) as made:
         yield made
 
 
@@ -290,3 +290,75 @@ def test_any_stream_folds_to_the_same_call(lasting: Store, stream: tuple[StoredE
     assert listed.ending == (call.ended.ending if call.ended else None)
     assert listed.trainee_turns == len(call.transcript.turns[::2])
     assert listed.length == len(stream)
+
+
+# --- several programs ------------------------------------------------------------------------------------------------
+
+
+APPEND_FOR_EVER = """
+import sys
+from itertools import count
+from simulator.events import NoteWritten
+from simulator.store import open_store
+store = open_store(sys.argv[1])
+for seq in count(1):
+    store.append("call", NoteWritten(at=0, text=f"note {seq} " + "x" * 2000), seq=seq)
+    print(seq, flush=True)
+"""
+
+
+def test_a_killed_process_loses_nothing_that_append_returned_for(where: str) -> None:
+    with open_store(where) as store:
+        store.create([started()], owner="ann", call_id="call")
+    promised = 0
+    for kill_after in (1, 40, 90):
+        with open_store(where) as store:
+            assert store.call("call").length >= promised + 1
+            store.delete("call", "ann")
+            store.create([started()], owner="ann", call_id="call")
+        with worker(APPEND_FOR_EVER, where) as process:
+            assert process.stdout is not None
+            for line in process.stdout:
+                promised = int(line)
+                if promised == kill_after:
+                    process.send_signal(signal.SIGKILL)  # the writer is in the middle of the next ones
+        assert process.returncode == -signal.SIGKILL
+        with open_store(where) as store:
+            kept = store.events("call")
+            assert len(kept) in (promised + 1, promised + 2)  # the one under way may be there, but whole
+            assert [e.text.split()[1] for e in kept[1:] if isinstance(e, NoteWritten)] == [
+                str(n) for n in range(1, len(kept))
+            ]
+            assert store.call("call").length == len(kept)
+
+
+RACE = """
+import sys
+from simulator.errors import StoreError
+from simulator.events import NoteWritten
+from simulator.store import open_store
+store = open_store(sys.argv[1])
+while (seq := store.call("call").length) <= 40:
+    try:
+        store.append("call", NoteWritten(at=0, text=sys.argv[2]), seq=seq)
+        print(seq, flush=True)
+    except StoreError as error:
+        assert "another window" in str(error), error
+"""
+
+
+def test_of_two_processes_one_wins_each_event(where: str) -> None:
+    with open_store(where) as store:
+        store.create([started()], owner="ann", call_id="call")
+        racers = {name: worker(RACE, where, name) for name in "ab"}
+        won = {name: [int(n) for n in racer.communicate(timeout=60)[0].split()] for name, racer in racers.items()}
+        assert all(racer.returncode == 0 for racer in racers.values())
+        assert sorted(won["a"] + won["b"]) == list(range(1, 41))
+        writers = {seq: name for name, seqs in won.items() for seq in seqs}
+        assert store.events("call")[1:] == [NoteWritten(at=0, text=writers[seq]) for seq in range(1, 41)]
+
+
+def test_programs_that_start_at_once_make_one_database(where: str) -> None:
+    code = "import sys; from simulator.store import open_store; print(open_store(sys.argv[1]).count('ann'))"
+    starters = [worker(code, where) for _ in range(4)]
+    assert [s.communicate(timeout=60)[0] for s in starters] == ["0\n"] * 4

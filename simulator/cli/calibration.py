@@ -97,12 +97,12 @@ def revert(
 @contextmanager
 def _opened() -> Iterator[CalibrationStore]:
     from simulator.settings import settings
-    from simulator.store import open_store
+    from simulator.store import is_made, open_store
 
-    file = settings().data_dir / "calls.db"
-    if not file.is_file():
-        raise DataError("nothing has been rated yet: open the page /calibrate of `simulator serve`", file=file)
-    with open_store(file) as store:
+    where = settings().database
+    if not is_made(where):
+        raise DataError("nothing has been rated yet: open the page /calibrate of `simulator serve`", file=where)
+    with open_store(where) as store:
         yield store.calibration
 
 

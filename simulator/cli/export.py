@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simulator.store import CallRow, Store
 
 PAGE = 200
+NO_CALLS = "there are no calls yet: `simulator chat` and `simulator serve` make some"
 
 
 class Format(StrEnum):
@@ -39,16 +40,16 @@ def export(
 ) -> None:
     """Write transcripts and debriefs of stored calls."""
     from simulator.settings import settings
-    from simulator.store import open_store
+    from simulator.store import is_made, open_store
 
     if sum((bool(call_id), every, list_)) != 1:
         raise typer.BadParameter("say one of: the id of a call, --all, or --list")
     if every and output == "-" and format_ is Format.HTML:
         raise typer.BadParameter("--all --format html writes a page per call: name a folder with --output")
-    file = settings().data_dir / "calls.db"
-    if not file.is_file():
-        raise DataError("there are no calls yet: `simulator chat` and `simulator serve` make some", file=file)
-    with open_store(file) as store:
+    where = settings().database
+    if not is_made(where):
+        raise DataError(NO_CALLS, file=where)
+    with open_store(where) as store:
         if list_:
             columns([_listed(row) for row in _all(store)])
         elif not every:

@@ -54,11 +54,10 @@ class CallRow:
 
 
 def open_store(url_or_path: str | Path | None = None) -> Store:
-    """The store in that file or `sqlite:///` URL, made if need be and brought forward to this program's version.
-
-    Default: `calls.db` in the data folder of the settings. Raises StoreError.
+    """The store in that file, or at that `sqlite:///` or `postgresql://` URL, made if need be and brought forward to
+    this program's version. Default: what the settings say. Raises StoreError.
     """
-    engine = backend.connect(url_or_path or settings().data_dir / "calls.db")
+    engine = backend.connect(url_or_path or settings().database)
     try:
         with backend.told(engine):
             bring_forward(engine)
@@ -173,7 +172,7 @@ class Store:
             backend.forget(self._engine)
 
     def close(self) -> None:
-        """Let go of the file. May be called twice."""
+        """Let go of the database. May be called twice."""
         self._closed = True
         self._engine.dispose()
 

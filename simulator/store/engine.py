@@ -1,109 +1,87 @@
-"""Everything that is particular to one database engine; today SQLite. The rest of the store speaks portable SQL.
+"""The database engines behind one protocol: SQLite in a file, or PostgreSQL on a server.
 
-Another engine needs here: how to connect, how to begin a writing and a migrating transaction, which of its errors mean
-what to a user, and what is left to do once data has been deleted.
+Everything particular to one of them is in `engine_sqlite.py` and `engine_postgres.py`; the rest of the store speaks
+portable SQL and calls the functions below. Both promise the same: a reader sees one moment of the whole database, writers
+take turns (each sees all that the one before it has committed), and what is committed is on the disk. A URL may hold a
+password: neither an error nor a log ever shows one.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 
 from simulator.errors import StoreError, shorten
+from simulator.store import engine_postgres, engine_sqlite
 
-BUSY_SECONDS = 5.0
-"""How long to wait for another program that is writing, before giving up."""
+
+class Backend(Protocol):
+    """What an engine has to bring. A module is one."""
+
+    def connect(self, url: URL) -> Engine:
+        """An engine for transactions that read. Nothing has been written yet. Raises StoreError."""
+
+    def writing(self, engine: Engine) -> Engine:
+        """The same engine, for transactions that write: one at a time, over all processes."""
+
+    def settle(self, engine: Engine) -> None:
+        """What is to be done on opening, once it is known that the database is ours. Raises StoreError."""
+
+    def migrating(self, engine: Engine) -> AbstractContextManager[Connection]:
+        """One transaction, alone in the database, in which tables may be rebuilt."""
+
+    def forget(self, engine: Engine) -> None:
+        """What is left to do once data has been deleted."""
+
+    def rows_brought(self, connection: Connection) -> None:
+        """What is left to do once rows were inserted with the numbers that they had elsewhere."""
+
+    def place(self, engine: Engine) -> str:
+        """Which database it is, for a message."""
+
+    def another(self) -> str:
+        """What to name instead of a database that will not do."""
+
+    def sentence(self, error: Exception, engine: Engine) -> str:
+        """What happened and what to do, for a user."""
+
+
+BACKENDS: dict[str, Backend] = {"sqlite": engine_sqlite, "postgresql": engine_postgres}
+_HOW = "write a path, sqlite:///path/to/calls.db, or postgresql://user:password@host/database"
 
 
 def connect(url_or_path: str | Path) -> Engine:
-    """An engine for a SQLite file (made, with its folder, if it is not there). It has not been written to yet.
+    """An engine for that file or URL. Raises StoreError."""
+    url = _url(url_or_path)
+    return BACKENDS[url.get_backend_name()].connect(url)
 
-    Raises StoreError.
-    """
-    path = _path_of(url_or_path)
-    _make(path)
-    engine = create_engine(URL.create("sqlite", database=str(path)))
 
-    @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None  # the driver leaves BEGIN to us
-        for pragma in (
-            f"busy_timeout={int(BUSY_SECONDS * 1000)}",
-            "foreign_keys=ON",
-            "synchronous=FULL",  # a commit is on the disk before it returns, also in WAL mode
-            "fullfsync=ON",  # macOS: really on the disk
-            "secure_delete=ON",  # what a trainee deletes is overwritten, not only forgotten
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        # A writer takes the lock at once: it waits for its turn instead of failing half way.
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
+def is_made(url_or_path: str | Path) -> bool:
+    """Whether there may be something in it: a file that is there, or any server. Makes nothing. Raises StoreError."""
+    url = _url(url_or_path)
+    return url.get_backend_name() != "sqlite" or engine_sqlite.file_of(url).is_file()
 
 
 def writing(engine: Engine) -> Engine:
     """The same engine, for transactions that write."""
-    return engine.execution_options(writes=True)
-
-
-def settle(engine: Engine) -> None:
-    """Once it is known that the database is ours: write-ahead logging, so that readers and a writer do not wait."""
-    with _driver(engine) as connection:
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-            return
-        give_up = time.monotonic() + BUSY_SECONDS
-        while True:
-            try:
-                connection.execute("PRAGMA journal_mode=WAL")
-                return
-            except sqlite3.OperationalError as error:  # SQLite does not wait for a writer here by itself
-                if not _is_busy(error) or time.monotonic() > give_up:
-                    raise
-                time.sleep(0.02)
-
-
-@contextmanager
-def migrating(engine: Engine) -> Iterator[Connection]:
-    """One transaction that holds the write lock from the start, in which tables may be rebuilt.
-
-    Foreign keys are off: SQLite changes a table by copying and dropping it, and the drop would delete the events of
-    every call. They are checked before the commit instead.
-    """
-    with writing(engine).connect() as connection:
-        driver = connection.connection.driver_connection
-        assert driver is not None
-        driver.execute("PRAGMA foreign_keys=OFF")
-        try:
-            with connection.begin():
-                yield connection
-                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
-                if broken is not None:
-                    raise StoreError(f"the migration would leave rows of {broken[0]!r} without their {broken[2]!r}")
-        finally:
-            driver.execute("PRAGMA foreign_keys=ON")
+    return of(engine).writing(engine)
 
 
 def forget(engine: Engine) -> None:
-    """After a deletion: empty the write-ahead log, which still holds the deleted text, unless somebody is reading."""
-    with _driver(engine) as connection:
-        connection.execute("PRAGMA busy_timeout=100")
-        try:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-        finally:
-            connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
+    """To be called after a deletion."""
+    of(engine).forget(engine)
+
+
+def of(engine: Engine) -> Backend:
+    """What that engine brings."""
+    return BACKENDS[engine.dialect.name]
 
 
 @contextmanager
@@ -114,79 +92,20 @@ def told(engine: Engine) -> Iterator[None]:
     except IntegrityError:
         raise
     except (SQLAlchemyError, sqlite3.Error, OverflowError) as error:
-        raise StoreError(_sentence(error, Path(engine.url.database or ""))) from error
+        raise StoreError(of(engine).sentence(error, engine)) from error
 
 
-def _path_of(url_or_path: str | Path) -> Path:
-    """The file that a path or a `sqlite:///` URL means."""
+def _url(url_or_path: str | Path) -> URL:
+    """A URL of a kind that is supported. Its text is in no message: it may hold a password."""
     if isinstance(url_or_path, Path) or "://" not in url_or_path:
-        return Path(url_or_path).expanduser().absolute()
+        return URL.create("sqlite", database=str(Path(url_or_path).expanduser().absolute()))
     try:
-        url = make_url(url_or_path)
-    except (ArgumentError, ValueError) as error:
-        raise StoreError("the database URL cannot be read; write a path, or sqlite:///path/to/calls.db") from error
-    if url.get_backend_name() != "sqlite":
+        url = make_url(url_or_path.strip())
+    except (ArgumentError, ValueError):
         raise StoreError(
-            f"databases of kind {shorten(url.get_backend_name())!r} are not supported yet; "
-            "write a path, or sqlite:///path/to/calls.db"
-        )
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise StoreError("calls are kept in a file: write a path, or sqlite:///path/to/calls.db")
-    return Path(url.database).expanduser().absolute()
-
-
-def _make(path: Path) -> None:
-    """The folder, and an empty file that only this user may read."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        except FileExistsError:
-            if path.is_dir():
-                raise StoreError(f"{path} is a folder; the database is a file, such as {path / 'calls.db'}") from None
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise StoreError(
-            f"the database {path} cannot be made ({reason}); set SIMULATOR_DATA_DIR to a folder that you may write to"
-        ) from error
-
-
-@contextmanager
-def _driver(engine: Engine) -> Iterator[Any]:
-    """A bare driver connection, outside any transaction."""
-    pooled = engine.raw_connection()
-    try:
-        yield pooled.driver_connection
-    finally:
-        pooled.close()
-
-
-def _primary_code(error: BaseException | None) -> int:
-    """SQLite's primary result code; -1 where there is none."""
-    code = getattr(error, "sqlite_errorcode", None)
-    return -1 if code is None else int(code) & 0xFF
-
-
-def _is_busy(error: BaseException) -> bool:
-    return _primary_code(error) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
-
-
-def _sentence(error: Exception, path: Path) -> str:
-    """What happened and what to do, for a user."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    match _primary_code(cause):
-        case sqlite3.SQLITE_NOTADB:
-            return f"{path} is not a database; move it away, or name another file"
-        case sqlite3.SQLITE_CORRUPT:
-            return f"the database {path} is damaged; move it away and put back a backup, or start a new one"
-        case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
-            return f"the database {path} is being used by another program; close that one, or try again in a moment"
-        case sqlite3.SQLITE_FULL:
-            return f"the disk is full: nothing more can be stored in {path} until some space is made"
-        case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
-            return f"the database {path} cannot be written to; make the file and its folder writable"
-        case sqlite3.SQLITE_CANTOPEN:
-            return f"the database {path} cannot be opened; check that the file and its folder exist and are writable"
-        case sqlite3.SQLITE_IOERR:
-            return f"the disk failed while {path} was being read or written; check that it is not full or unplugged"
-    return f"the database {path} refused: {shorten(str(cause), 200)}"
+            f"the database URL cannot be read; {_HOW} (in a password, write @ as %40, : as %3A and / as %2F)"
+        ) from None
+    name = "postgresql" if url.get_backend_name() == "postgres" else url.get_backend_name()
+    if name not in BACKENDS:
+        raise StoreError(f"databases of kind {shorten(name)!r} are not supported; {_HOW}")
+    return url.set(drivername=name)

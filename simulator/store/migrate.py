@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, Engine, column, inspect, select, table
 
 from simulator.errors import StoreError, shorten
-from simulator.store.engine import migrating, settle
+from simulator.store import engine as backend
 from simulator.store.migrations import HEAD
 
 _VERSION = table("alembic_version", column("version_num"))
@@ -17,9 +17,9 @@ def bring_forward(engine: Engine) -> None:
         found = version_of(connection)
     if found is not None and found != HEAD:
         _refuse_newer(found, engine)
-    settle(engine)
+    backend.of(engine).settle(engine)
     if found != HEAD:
-        with migrating(engine) as connection:
+        with backend.of(engine).migrating(engine) as connection:
             found = version_of(connection)  # another program may have been quicker
             if found is not None and found != HEAD:
                 _refuse_newer(found, engine)
@@ -34,8 +34,11 @@ def version_of(connection: Connection) -> str | None:
         if len(found) == 1:
             return str(found[0])
     if names - {"alembic_version"}:
-        where = connection.engine.url.database
-        raise StoreError(f"{where} is the database of another program; name another file for the calls")
+        engine = connection.engine
+        raise StoreError(
+            f"{backend.of(engine).place(engine)} is the database of another program; "
+            f"name {backend.of(engine).another()} for the calls"
+        )
     return None
 
 
@@ -55,6 +58,7 @@ def _refuse_newer(found: str, engine: Engine) -> None:
     if found.isdecimal() and int(found) < int(HEAD):
         return
     raise StoreError(
-        f"the database {engine.url.database} has version {shorten(found, 20)}, made by a newer program; this one knows "
-        f"versions up to {HEAD}: run `pip install --upgrade difficult-customer-simulator`, or name another file"
+        f"{backend.of(engine).place(engine)} has version {shorten(found, 20)}, made by a newer program; this one knows "
+        f"versions up to {HEAD}: run `pip install --upgrade difficult-customer-simulator`, or name "
+        f"{backend.of(engine).another()}"
     )
