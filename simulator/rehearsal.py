@@ -16,7 +16,7 @@ from simulator.assessment import Assessment
 from simulator.call import Call
 from simulator.consent import ask_first
 from simulator.debrief import Debrief, debrief
-from simulator.errors import BusyError
+from simulator.errors import BusyError, UnknownNameError
 from simulator.evaluator.second_opinion import Failed, SecondOpinion
 from simulator.events import CallerSaying, CallerSpoke, CallStarted, Event, StoredEvent
 from simulator.opinions import TOO_BUSY, Job, Opinions
@@ -85,14 +85,33 @@ class Rehearsals:
         return self._create((first,), owner)
 
     def take_up(self, call_id: str, *, owner: str) -> Rehearsal:
-        """A stored call of this owner, where it was. Raises StoreError if there is none."""
+        """A stored call of this owner, where it was, also if another process has played on with it. Raises StoreError,
+        and UnknownNameError if there is none (any more)."""
         with self._lock:
             known = self._open.get(call_id)
-            if known is not None and known.owner == owner:
-                self._open.move_to_end(call_id)
-                return known
+        if known is not None and known.owner == owner and self._is_current(known):
+            with self._lock:
+                if call_id in self._open:
+                    self._open.move_to_end(call_id)
+            return known
         events = self.store.events(call_id, owner=owner)
         return self._keep(Rehearsal(self, call_id, owner, events))
+
+    def _is_current(self, known: Rehearsal) -> bool:
+        """Whether that open session has all that the store has. One that has not is put away."""
+        if known.busy:
+            return True  # if another process plays, too, one of the two is refused when it stores its next event
+        try:
+            length = self.store.call(known.id, owner=known.owner).length
+        except UnknownNameError:
+            self.put_away(known.id)
+            raise
+        if length <= len(known.events):
+            return True
+        with self._lock:
+            if self._open.get(known.id) is known:
+                del self._open[known.id]
+        return False
 
     def branch(self, call_id: str, turn: int, *, owner: str) -> Rehearsal:
         """A new call that is the old one up to trainee turn `turn`, with state and seed restored."""
@@ -125,7 +144,7 @@ class Rehearsals:
 
 
 class Rehearsal:
-    """One stored call being played. A second tab that plays on meanwhile is told so, never mixed in."""
+    """One stored call being played. A second tab or another process that plays on meanwhile is told so, never mixed in."""
 
     def __init__(self, home: Rehearsals, call_id: str, owner: str, events: list[StoredEvent]) -> None:
         self.id, self.owner = call_id, owner
