@@ -60,7 +60,19 @@ def test_help_and_listings_load_nothing_heavy():
 
 
 def test_every_command_has_help(terminal):
-    for name in ("serve", "setup", "chat", "play", "grade", "personas", "scenarios", "bench", "export"):
+    for name in (
+        "serve",
+        "setup",
+        "chat",
+        "play",
+        "grade",
+        "personas",
+        "scenarios",
+        "bench",
+        "export",
+        "backup",
+        "restore",
+    ):
         done = terminal(name, "-h")
         assert done.code == 0, name
         assert "Usage: simulator" in done.out or "usage: simulator" in done.out or name == "bench"

@@ -1,5 +1,6 @@
 """`simulator/formats.md` says what the code reads and writes, key by key."""
 
+import gzip
 import json
 import re
 from importlib.resources import files
@@ -13,6 +14,8 @@ from simulator.assessment import Assessment, DimensionScore, Evidence
 from simulator.call import fold
 from simulator.cli import rows
 from simulator.report import transcript_jsonl
+from simulator.store import archive, open_store
+from simulator.store.calls import open_engine
 
 PAGE = (files("simulator") / "formats.md").read_text(encoding="utf-8")
 
@@ -59,11 +62,24 @@ def test_the_keys_of_a_transcript_are_told():
         assert all(f"`{key}`" in told for key in json.loads(line))
 
 
+def test_the_keys_of_a_backup_are_told(tmp_path):
+    with open_store(tmp_path / "calls.db") as store:
+        store.create(builders.play(), owner="ann")
+    engine = open_engine(tmp_path / "calls.db")
+    with (tmp_path / "backup").open("wb") as target:
+        archive.write(engine, target)
+    engine.dispose()
+    first, row, *_, last = (json.loads(line) for line in gzip.open(tmp_path / "backup"))
+    assert first_cells(section("Backup")) == set(row)
+    assert all(f"`{key}`" in section("Backup") for key in (*first, *last))
+
+
 def test_versions_are_those_of_the_code():
     from simulator import report
 
     assert f"## Call events, version {events.FORMAT}" in PAGE
     assert f"## Transcript, version {report.FORMAT}" in PAGE
+    assert f"## Backup, version {archive.FORMAT}" in PAGE
     for title in ("Play script", "Turns to grade", "Grades"):
         assert f"## {title}, version {rows.FORMAT}" in PAGE
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from simulator.cli import bench, calibration, catalogue, chat, export, grade, play, serve, setup
+from simulator.cli import backup, bench, calibration, catalogue, chat, export, grade, play, serve, setup
 from simulator.cli.logs import log_unexpected, quiet_libraries
 from simulator.errors import SimulatorError, shorten
 
@@ -38,6 +38,8 @@ app.add_typer(catalogue.personas_app, name="personas")
 app.add_typer(catalogue.scenarios_app, name="scenarios")
 app.command("bench", context_settings=bench.CONTEXT)(bench.bench)
 app.command("export")(export.export)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.add_typer(calibration.calibration_app, name="calibration")
 
 

@@ -57,14 +57,19 @@ def open_store(url_or_path: str | Path | None = None) -> Store:
     """The store in that file, or at that `sqlite:///` or `postgresql://` URL, made if need be and brought forward to
     this program's version. Default: what the settings say. Raises StoreError.
     """
-    engine = backend.connect(url_or_path or settings().database)
+    return Store(open_engine(url_or_path or settings().database))
+
+
+def open_engine(url_or_path: str | Path) -> Engine:
+    """The database of a store, for what is done to it as a whole. Raises StoreError."""
+    engine = backend.connect(url_or_path)
     try:
         with backend.told(engine):
             bring_forward(engine)
     except BaseException:
         engine.dispose()
         raise
-    return Store(engine)
+    return engine
 
 
 class Store:

@@ -87,7 +87,9 @@ def migrating(engine: Engine) -> Iterator[Connection]:
                 yield connection
                 broken = connection.exec_driver_sql("PRAGMA foreign_key_check").first()
                 if broken is not None:
-                    raise StoreError(f"the migration would leave rows of {broken[0]!r} without their {broken[2]!r}")
+                    raise StoreError(
+                        f"rows of {broken[0]!r} would be left without their {broken[2]!r}; nothing was changed"
+                    )
         finally:
             driver.execute("PRAGMA foreign_keys=ON")
 
