@@ -89,6 +89,8 @@ class Scenario(Strict):
     wrong_promises: tuple[WrongPromise, ...] = Field(min_length=2)
     handover: Line
     """To whom, when and how a call may be passed on."""
+    people: tuple[Annotated[str, StringConstraints(min_length=2, max_length=60)], ...] = ()
+    """Names of people in this file, the caller apart: what `redaction.py` takes out."""
     discussion: tuple[Line, ...] = Field(min_length=2)
     """Questions for talking the call over in a group."""
     better: dict[Dimension, Annotated[tuple[Reply, ...], Field(min_length=1, max_length=3)]] = {}

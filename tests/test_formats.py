@@ -9,7 +9,7 @@ from typing import get_args
 import builders
 import pytest
 
-from simulator import events
+from simulator import events, spreadsheet
 from simulator.assessment import Assessment, DimensionScore, Evidence
 from simulator.call import fold
 from simulator.cli import rows
@@ -69,9 +69,15 @@ def test_the_keys_of_a_backup_are_told(tmp_path):
     with (tmp_path / "backup").open("wb") as target:
         archive.write(engine, target)
     engine.dispose()
-    first, row, *_, last = (json.loads(line) for line in gzip.open(tmp_path / "backup"))
+    first, row, *_, last = (
+        json.loads(line) for line in gzip.decompress((tmp_path / "backup").read_bytes()).splitlines()
+    )
     assert first_cells(section("Backup")) == set(row)
     assert all(f"`{key}`" in section("Backup") for key in (*first, *last))
+
+
+def test_the_columns_of_a_table_are_told():
+    assert first_cells(section("Turns as a table").replace("column", "key")) == set(spreadsheet.COLUMNS)
 
 
 def test_versions_are_those_of_the_code():
@@ -79,6 +85,7 @@ def test_versions_are_those_of_the_code():
 
     assert f"## Call events, version {events.FORMAT}" in PAGE
     assert f"## Transcript, version {report.FORMAT}" in PAGE
+    assert f"## Turns as a table, version {spreadsheet.FORMAT}" in PAGE
     assert f"## Backup, version {archive.FORMAT}" in PAGE
     for title in ("Play script", "Turns to grade", "Grades"):
         assert f"## {title}, version {rows.FORMAT}" in PAGE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from simulator.cli.screen import columns, say, tell
+from simulator.cli.screen import columns, counted, say, tell
 from simulator.errors import DataError, UnknownNameError, shorten
 
 if TYPE_CHECKING:
+    from simulator.events import StoredEvent
+    from simulator.spreadsheet import Listed
     from simulator.store import CallRow, Store
 
 PAGE = 200
@@ -20,51 +23,86 @@ NO_CALLS = "there are no calls yet: `simulator chat` and `simulator serve` make 
 
 
 class Format(StrEnum):
-    """jsonl: a transcript with grades; html: the debrief as a page; events: the whole stored stream."""
+    """jsonl: a transcript with grades; csv, xlsx: a table, a row for each turn; html: the debrief as a page; events: the
+    whole stored stream."""
 
     JSONL = "jsonl"
+    CSV = "csv"
+    XLSX = "xlsx"
     HTML = "html"
     EVENTS = "events"
 
 
+TABLES = (Format.CSV, Format.XLSX)
+"""Formats that hold any number of calls in one file."""
+
+
 def export(
-    call_id: Annotated[
-        str, typer.Argument(help="Id of a call, or how it begins; --list shows them.", show_default=False)
-    ] = "",
+    call_ids: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Ids of calls, or how they begin; --list shows them.", metavar="CALL...", show_default=False
+        ),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every call on this machine.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the calls and stop.")] = False,
     format_: Annotated[
-        Format, typer.Option("--format", help="jsonl: transcript with grades; html: debrief; events: whole stream.")
+        Format,
+        typer.Option(
+            "--format",
+            help="jsonl: transcript with grades; csv, xlsx: a table, a row per turn; html: debrief; events: whole stream.",
+        ),
     ] = Format.JSONL,
-    output: Annotated[str, typer.Option(help="A file, or with --all a folder; '-' for stdout.")] = "-",
+    output: Annotated[
+        str, typer.Option(help="A file, or for several calls a folder (a table is one file); '-' for stdout.")
+    ] = "-",
+    redact: Annotated[
+        bool,
+        typer.Option(
+            "--redact", help="Put tags for names, addresses and numbers of people. Read it before you pass it on."
+        ),
+    ] = False,
 ) -> None:
-    """Write transcripts and debriefs of stored calls."""
+    """Write transcripts, tables and debriefs of stored calls."""
     from simulator.settings import settings
     from simulator.store import is_made, open_store
 
-    if sum((bool(call_id), every, list_)) != 1:
-        raise typer.BadParameter("say one of: the id of a call, --all, or --list")
-    if every and output == "-" and format_ is Format.HTML:
-        raise typer.BadParameter("--all --format html writes a page per call: name a folder with --output")
+    asked = list(dict.fromkeys(call_ids or ()))
+    if sum((bool(asked), every, list_)) != 1:
+        raise typer.BadParameter("say one of: ids of calls, --all, or --list")
+    several = every or len(asked) > 1
+    if output == "-" and format_ is Format.XLSX:
+        raise typer.BadParameter("an Excel file cannot go to stdout: name one with --output")
+    if output == "-" and several and format_ is Format.HTML:
+        raise typer.BadParameter("several calls as html are a page each: name a folder with --output")
     where = settings().database
     if not is_made(where):
         raise DataError(NO_CALLS, file=where)
     with open_store(where) as store:
+        rows = _all(store)
+        if not rows:
+            raise DataError(NO_CALLS)
         if list_:
-            columns([_listed(row) for row in _all(store)])
-        elif not every:
-            row = find(store, call_id)
-            _write(output, _text(store, row, format_))
+            columns([_listed(row) for row in rows])
+            return
+        chosen = rows if every else list({row.id: row for row in (_found(rows, begun) for begun in asked)}.values())
+        if format_ in TABLES:
+            _table(store, rows, chosen, output, format_, redact)
+        elif not several:
+            _write(output, _text(store, chosen[0], format_, redact))
         elif output == "-":
-            for row in _all(store):
-                say(_text(store, row, format_), end="")
+            for row in chosen:
+                say(_text(store, row, format_, redact), end="")
         else:
-            _folder(store, Path(output), format_)
+            _folder(store, chosen, Path(output), format_, redact)
 
 
 def find(store: Store, call_id: str) -> CallRow:
     """The call of that id, or the only one whose id begins so. Raises UnknownNameError, DataError."""
-    rows = _all(store)
+    return _found(_all(store), call_id)
+
+
+def _found(rows: Sequence[CallRow], call_id: str) -> CallRow:
     exact = [row for row in rows if row.id == call_id]
     begun = exact or [row for row in rows if len(call_id) >= 4 and row.id.startswith(call_id)]
     if len(begun) > 1:
@@ -87,8 +125,15 @@ def _listed(row: CallRow) -> tuple[str, ...]:
     return (row.id, day, ending, f"{row.trainee_turns} turns", row.difficulty.value, row.persona_id, row.scenario_id)
 
 
-def _text(store: Store, row: CallRow, format_: Format) -> str:
+def _events(store: Store, row: CallRow, redact: bool) -> Sequence[StoredEvent]:
+    from simulator.redaction import redacted
+
     events = store.events(row.id)
+    return redacted(events) if redact else events
+
+
+def _text(store: Store, row: CallRow, format_: Format, redact: bool) -> str:
+    events = _events(store, row, redact)
     if format_ is Format.EVENTS:
         return "".join(event.model_dump_json() + "\n" for event in events)
     from simulator.call import fold
@@ -99,13 +144,45 @@ def _text(store: Store, row: CallRow, format_: Format) -> str:
     return render(call, debrief(call), None) if format_ is Format.HTML else transcript_jsonl(call)
 
 
-def _folder(store: Store, place: Path, format_: Format) -> None:
+def _table(
+    store: Store, rows: Sequence[CallRow], chosen: Sequence[CallRow], output: str, format_: Format, redact: bool
+) -> None:
+    """All the chosen calls as one table, the one begun first on top."""
+    from simulator.call import fold
+    from simulator.cli.rows import writing, writing_bytes
+    from simulator.spreadsheet import Listed, attempts, rows_of, to_csv, to_xlsx
+
+    numbers = attempts((row.id, row.parent_id, row.created_at) for row in rows)
+    update = counted("calls", len(chosen))
+
+    def listed() -> Iterator[Listed]:
+        for done, row in enumerate(reversed(chosen)):
+            update(done)
+            yield Listed(row.id, row.owner, numbers[row.id], fold(_events(store, row, redact)))
+
+    try:
+        table = [cells for call in listed() for cells in rows_of(call)]
+    finally:
+        update(-1)
+    if output == "-":
+        say(to_csv(table, line_end="\n"), end="")
+        return
+    if format_ is Format.CSV:
+        with writing(output) as target:
+            target.write("\ufeff" + to_csv(table))  # Excel takes UTF-8 for something else without this mark
+    else:
+        with writing_bytes(output) as packed:
+            packed.write(to_xlsx(table))
+    tell(f"{len(table)} turns of {len(chosen)} calls written to {output}")
+
+
+def _folder(store: Store, rows: Sequence[CallRow], place: Path, format_: Format, redact: bool) -> None:
     from simulator.cli.rows import folder
 
     ending = "html" if format_ is Format.HTML else "jsonl"
-    inside, rows = folder(place), _all(store)
+    inside = folder(place)
     for row in rows:
-        _write(str(inside / f"{row.id}.{ending}"), _text(store, row, format_), quiet=True)
+        _write(str(inside / f"{row.id}.{ending}"), _text(store, row, format_, redact), quiet=True)
     tell(f"{len(rows)} calls written to {inside}")
 
 

@@ -11,8 +11,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO, TypeVar
+from typing import Annotated, Any, BinaryIO, Literal, TextIO, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -182,12 +183,23 @@ def writing(name: str) -> Iterator[TextIO]:
     if name == "-":
         yield sys.stdout
         return
+    with writing_bytes(name) as packed:
+        file = TextIOWrapper(packed, encoding="utf-8", newline="\n")
+        try:
+            yield file
+        finally:
+            file.detach()  # all is handed on; closing is for `writing_bytes`
+
+
+@contextmanager
+def writing_bytes(name: str) -> Iterator[BinaryIO]:
+    """As `writing`, for what is no text; there is no stdout."""
     target = Path(name)
     part = target.with_name(target.name + ".part")
     try:
         if target.is_dir():
             raise IsADirectoryError(21, "it is a folder")
-        file = part.open("w", encoding="utf-8", newline="\n")
+        file = part.open("wb")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise FormatError(f"cannot be written ({shorten(reason)})", file=shorten(name, 200)) from error
@@ -262,4 +274,5 @@ __all__ = [
     "put",
     "reading",
     "writing",
+    "writing_bytes",
 ]
