@@ -298,7 +298,7 @@ def test_backup_and_restore_at_the_terminal(
     terminal.data.mkdir()
     fill(str(terminal.data / "calls.db"))
     done = terminal("backup", file)
-    assert done.code == 0 and "2 calls and 1 rating sets" in done.out
+    assert done.code == 0 and "(calls: 2, rating sets: 1) written to" in done.out
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert terminal("backup", file).err.endswith("is there already: name another file\n")
     assert "cannot be written" in terminal("backup", tmp_path / "no" / "where.gz").err

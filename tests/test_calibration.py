@@ -387,7 +387,7 @@ def test_scales_are_numbered_kept_and_can_be_left(store: Store) -> None:
     assert kept.active() is None
     first = kept.adopt(scale(version=0), by="Rowan")
     second = kept.adopt(scale(version=0, maps={}), by="Rowan")
-    other = kept.adopt(scale(version=0, name="Bolt"), by="Kim")
+    other = kept.adopt(scale(version=0, name="Bolt"), by="Kim " * 40)
     assert [m.label for m in (first, second, other)] == ["Acme 1", "Acme 2", "Bolt 1"]
     assert kept.active() == other
     assert kept.use("Acme 1", by="Kim") == kept.active() == first
@@ -395,6 +395,7 @@ def test_scales_are_numbered_kept_and_can_be_left(store: Store) -> None:
     kept.use(None, by="Kim")  # nothing happens twice
     assert kept.active() is None
     assert [c.label for c in kept.history()] == ["Acme 1", "Acme 2", "Bolt 1", "Acme 1", None]
+    assert len(kept.history()[2].by) == 60, "as much as every engine keeps"
     assert {m.label for m in kept.maps()} == {"Acme 1", "Acme 2", "Bolt 1"}
     with pytest.raises(UnknownNameError, match="Did you mean Acme"):
         kept.use("Acme 7", by="Kim")

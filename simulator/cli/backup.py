@@ -63,7 +63,7 @@ def restore(
 def _told(header: Header) -> str:
     tables = header.tables
     calls, sets = tables.get("calls", 0), tables.get("rating_sessions", 0)
-    return f"{calls:,} calls and {sets:,} rating sets ({header.rows:,} rows)"
+    return f"{header.rows:,} rows (calls: {calls:,}, rating sets: {sets:,})"
 
 
 @contextmanager

@@ -40,9 +40,7 @@ TABLES = (Format.CSV, Format.XLSX)
 def export(
     call_ids: Annotated[
         list[str] | None,
-        typer.Argument(
-            help="Ids of calls, or how they begin; --list shows them.", metavar="CALL...", show_default=False
-        ),
+        typer.Argument(help="Ids of calls, or how they begin; --list shows them.", metavar="CALL", show_default=False),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every call on this machine.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="List the calls and stop.")] = False,

@@ -141,6 +141,8 @@ def counted(what: str, total: int | None) -> Callable[[int], None]:
 
 def size(count: int) -> str:
     """Bytes for people."""
+    if count < 1e6:
+        return f"{count / 1e3:.0f} kB"
     return f"{count / 1e9:.2f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
 
 

@@ -51,5 +51,12 @@ def setup(
         rows.append((one, MODELS[one].title, MODELS[one].licence, size(sizes[one]), state))
     columns(rows)
     say(f"Models are in {models_dir(chosen.cache_dir)}; that folder may be deleted at any time.")
-    say(f"Calls, and personas and scenarios of your own, are in {chosen.data_dir}.")
-    say("Nothing reaches out of this machine from now on. Type `simulator serve` to begin.")
+    apart = ""
+    if chosen.database_url.get_secret_value():
+        say(
+            f"Calls are in the database of SIMULATOR_DATABASE_URL; your personas and scenarios are in {chosen.data_dir}."
+        )
+        apart = ", but for that database"
+    else:
+        say(f"Calls, and personas and scenarios of your own, are in {chosen.data_dir}.")
+    say(f"Nothing reaches out of this machine from now on{apart}. Type `simulator serve` to begin.")

@@ -159,7 +159,7 @@ def _fill(connection: Connection, path: Path, header: Header, told: Told) -> Non
             connection.execute(insert(table), batch)
             done += len(batch)
             told(done)
-    backend.of(connection.engine).rows_brought(connection)
+    backend.of(connection.engine).rows_brought(connection, header.tables)
     if _counts(connection, then) != header.tables:
         raise StoreError("the database did not keep every row; nothing was restored")
     upgrade(connection)

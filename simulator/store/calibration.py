@@ -212,7 +212,8 @@ M = TypeVar("M", bound=BaseModel)
 
 def _choose(connection: Connection, offsets: OffsetMap | None, by: str) -> None:
     name, version = (offsets.name, offsets.version) if offsets is not None else (None, None)
-    connection.execute(insert(offset_choices), {"at": time.time(), "by": by, "name": name, "version": version})
+    row = {"at": time.time(), "by": shorten(by, 60), "name": name, "version": version}
+    connection.execute(insert(offset_choices), row)
 
 
 def _active(connection: Connection) -> OffsetMap | None:

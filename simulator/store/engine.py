@@ -9,7 +9,7 @@ password: neither an error nor a log ever shows one.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -40,8 +40,8 @@ class Backend(Protocol):
     def forget(self, engine: Engine) -> None:
         """What is left to do once data has been deleted."""
 
-    def rows_brought(self, connection: Connection) -> None:
-        """What is left to do once rows were inserted with the numbers that they had elsewhere."""
+    def rows_brought(self, connection: Connection, tables: Iterable[str]) -> None:
+        """What is left to do once rows of those tables were inserted with the numbers that they had elsewhere."""
 
     def place(self, engine: Engine) -> str:
         """Which database it is, for a message."""
@@ -54,7 +54,10 @@ class Backend(Protocol):
 
 
 BACKENDS: dict[str, Backend] = {"sqlite": engine_sqlite, "postgresql": engine_postgres}
-_HOW = "write a path, sqlite:///path/to/calls.db, or postgresql://user:password@host/database"
+_HOW = (
+    "write a path, sqlite:///path/to/calls.db, or postgresql://user:password@host/database into SIMULATOR_DATABASE_URL "
+    "(it goes before DATABASE_URL)"
+)
 
 
 def connect(url_or_path: str | Path) -> Engine:
@@ -103,7 +106,7 @@ def _url(url_or_path: str | Path) -> URL:
         url = make_url(url_or_path.strip())
     except (ArgumentError, ValueError):
         raise StoreError(
-            f"the database URL cannot be read; {_HOW} (in a password, write @ as %40, : as %3A and / as %2F)"
+            f"the database URL cannot be read; {_HOW}; in a password, @ is written %40, : %3A and / %2F"
         ) from None
     name = "postgresql" if url.get_backend_name() == "postgres" else url.get_backend_name()
     if name not in BACKENDS:

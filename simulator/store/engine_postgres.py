@@ -7,7 +7,7 @@ The driver (psycopg 3) is imported when a server is named, not before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -131,10 +131,10 @@ def forget(engine: Engine) -> None:
     them up by itself (autovacuum, the recycling of its log), and the server's own backups in their time."""
 
 
-def rows_brought(connection: Connection) -> None:
+def rows_brought(connection: Connection, tables: Iterable[str]) -> None:
     """Rows came with their numbers: the next one of each table is numbered after them."""
     look = inspect(connection)
-    for table in look.get_table_names():
+    for table in tables:
         for column in look.get_columns(table):
             if str(column.get("default")).startswith("nextval("):
                 name = column["name"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -104,7 +104,7 @@ def forget(engine: Engine) -> None:
             connection.execute(f"PRAGMA busy_timeout={int(BUSY_SECONDS * 1000)}")
 
 
-def rows_brought(connection: Connection) -> None:
+def rows_brought(connection: Connection, tables: Iterable[str]) -> None:
     """Nothing to do: SQLite numbers a row one above the highest number that is there."""
 
 
