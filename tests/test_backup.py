@@ -227,6 +227,7 @@ WRONG: dict[str, tuple[Callable[[list[dict[str, Any]]], object], bool, str]] = {
     "no schema": (lambda r: r[0].update(schema="../x"), True, "newer program"),
     "a table less": (lambda r: r[0]["tables"].pop("ratings"), True, "'ratings'"),
     "no counts": (lambda r: r[0].update(tables={"calls": -1}), True, "first line that cannot be read"),
+    "a day beyond all years": (lambda r: r[0].update(made_at=1e300), True, "first line that cannot be read"),
     "another table": (
         lambda r: (r[0]["tables"].update(spies=1), r.insert(-1, {"kind": "row", "table": "spies", "values": {}})),
         True,
@@ -304,6 +305,10 @@ def test_backup_and_restore_at_the_terminal(
     assert "cannot be written" in terminal("backup", tmp_path / "no" / "where.gz").err
     assert not list(tmp_path.glob("*.part"))
     assert "--replace" in terminal("restore", file).err
+    monkeypatch.setenv("SIMULATOR_DATA_DIR", str(tmp_path / "new"))
+    settings.cache_clear()
+    assert "nothing was changed" in terminal("restore", file, "--dry-run").out
+    assert not (tmp_path / "new" / "calls.db").exists()
     url = postgres.database()
     monkeypatch.setenv("SIMULATOR_DATABASE_URL", url)
     settings.cache_clear()

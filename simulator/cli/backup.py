@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -30,7 +31,7 @@ def backup(
 
     if not is_made(settings().database):
         raise DataError("there is nothing to back up yet: `simulator chat` and `simulator serve` make some calls")
-    with _database() as engine, _new(file) as target:
+    with _database(settings().database) as engine, _new(file) as target:
         update = counted("rows", sum(archive.count(engine).values()))
         try:
             header = archive.write(engine, target, update)
@@ -47,17 +48,28 @@ def restore(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Try it all, and change nothing.")] = False,
 ) -> None:
     """Put a backup into the database: all of it, or nothing. Stop servers that use the database before."""
+    from simulator.settings import settings
+    from simulator.store import archive, is_made
+
+    header = archive.read_header(file)
+    made = datetime.fromtimestamp(header.made_at).strftime("%Y-%m-%d %H:%M")
+    with tempfile.TemporaryDirectory() as elsewhere:
+        where = settings().database
+        if dry_run and not is_made(where):  # else trying it would make the file
+            where = Path(elsewhere) / "calls.db"
+        _restore(where, file, header, replace=replace, dry_run=dry_run)
+    say(f"{_told(header)} of {made} {'would be restored; nothing was changed' if dry_run else 'restored'}.")
+
+
+def _restore(where: str | Path, file: Path, header: Header, *, replace: bool, dry_run: bool) -> None:
     from simulator.store import archive
 
-    header = archive.check(file)
-    made = datetime.fromtimestamp(header.made_at).strftime("%Y-%m-%d %H:%M")
-    with _database() as engine:
+    with _database(where) as engine:
         update = counted("rows", header.rows)
         try:
             archive.restore(engine, file, replace=replace, dry_run=dry_run, told=update)
         finally:
             update(-1)
-    say(f"{_told(header)} of {made} {'would be restored; nothing was changed' if dry_run else 'restored'}.")
 
 
 def _told(header: Header) -> str:
@@ -67,12 +79,11 @@ def _told(header: Header) -> str:
 
 
 @contextmanager
-def _database() -> Iterator[Engine]:
-    """The database of the settings, brought forward."""
-    from simulator.settings import settings
+def _database(where: str | Path) -> Iterator[Engine]:
+    """That database, brought forward."""
     from simulator.store.calls import open_engine
 
-    engine = open_engine(settings().database)
+    engine = open_engine(where)
     try:
         yield engine
     finally:
@@ -86,7 +97,8 @@ def _new(file: Path) -> Iterator[BinaryIO]:
     try:
         if file.exists():
             raise DataError("is there already: name another file", file=file)
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        part.unlink(missing_ok=True)
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         try:
             with os.fdopen(handle, "wb") as target:
                 yield target

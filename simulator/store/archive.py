@@ -91,7 +91,7 @@ def write(engine: Engine, target: IO[bytes], told: Told = lambda done: None) -> 
 def check(path: Path) -> Header:
     """Read an archive to its end and say what is in it. Raises FormatError if it is damaged, cut short or none, and
     StoreError if a newer program wrote it."""
-    header = _header(path)
+    header = read_header(path)
     found = dict.fromkeys(header.tables, 0)
     for table, rows in groupby(_rows(path), key=lambda row: row[0]):
         if table not in found:
@@ -182,7 +182,8 @@ def _counts(connection: Connection, tables: MetaData) -> dict[str, int]:
     return {t.name: connection.scalars(select(func.count()).select_from(t)).one() for t in tables.sorted_tables}
 
 
-def _header(path: Path) -> Header:
+def read_header(path: Path) -> Header:
+    """The first line alone. Raises FormatError, and StoreError if a newer program wrote it."""
     first = next(_lines(path), None)
     keys = {} if first is None else first[1]
     if keys.get("kind") != "backup":
@@ -198,6 +199,7 @@ def _header(path: Path) -> Header:
         not isinstance(tables, dict)
         or not all(type(n) is int and n >= 0 for n in tables.values())
         or not isinstance(made_at, float | int)
+        or not 0 <= made_at < 1e11
     ):
         raise FormatError("has a first line that cannot be read", file=path, line=1)
     return Header(schema, str(keys.get("program")), float(made_at), tables)
