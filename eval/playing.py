@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from eval.trainees import Policy, ScriptedTrainee, scripts
@@ -17,7 +17,7 @@ from simulator.vocabulary import Difficulty, Ending, Register
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One call to play."""
+    """One call to play. `condition`: what a study changed about it ('': nothing), so that its name is its own."""
 
     persona: Persona
     scenario: Scenario
@@ -25,26 +25,33 @@ class Setting:
     policy: Policy
     seed: int
     medium: Register = Register.PHONE
+    condition: str = ""
 
     @property
     def key(self) -> str:
         """A name for caches and tables."""
-        return f"{self.persona.id}/{self.scenario.id}/{self.difficulty}/{self.policy}/{self.seed}"
+        name = f"{self.persona.id}/{self.scenario.id}/{self.difficulty}/{self.policy}/{self.seed}"
+        return f"{name}/{self.condition}" if self.condition else name
 
 
 def grid(
     personas: Iterable[Persona], difficulties: Iterable[Difficulty], policies: Iterable[Policy], seeds: int
 ) -> list[Setting]:
-    """Every persona with every difficulty, trainee and seed. Each persona meets another scenario with each seed; persona n
-    starts at scenario n, so that all pairs come up."""
+    """Every persona with every difficulty, trainee and seed; scenarios as `met` says."""
     situations, levels, trainees = list(scenarios().values()), list(difficulties), list(policies)
     return [
-        Setting(one, situations[(n + seed) % len(situations)], level, policy, seed)
+        Setting(one, met(n, seed, situations), level, policy, seed)
         for n, one in enumerate(personas)
         for level in levels
         for policy in trainees
         for seed in range(seeds)
     ]
+
+
+def met(number: int, seed: int, situations: Sequence[Scenario]) -> Scenario:
+    """The scenario that persona `number` meets with this seed: another with each seed; persona n starts at scenario n, so
+    that all pairs come up."""
+    return situations[(number + seed) % len(situations)]
 
 
 def is_won(call: Call) -> bool:
@@ -72,3 +79,12 @@ def play(setting: Setting, voice: Speech, evaluator: Grader, *, turns: int = 30)
         for _ in session.submit(said):
             pass
     return session.call
+
+
+def play_many(
+    settings: Sequence[Setting], voice: Speech, evaluator: Grader, *, turns: int = 30
+) -> Iterator[tuple[int, Call]]:
+    """Every call of `settings`, each as soon as it has ended, with its place in `settings`. The order is nobody's promise,
+    what happens in each call is: it depends on its own setting only, whatever else is played beside it."""
+    for place, setting in enumerate(settings):
+        yield place, play(setting, voice, evaluator, turns=turns)
