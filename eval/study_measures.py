@@ -197,7 +197,7 @@ def responses(calls: Sequence[CallRow], doses: Mapping[str, Mapping[str, float]]
 
 
 def plain(value: Any) -> Any:
-    """Estimates and their like as what JSON can hold."""
+    """Estimates and their like as what JSON can hold; NaN is null."""
     if isinstance(value, Response):
         return plain(asdict(value)) | {"holds": value.holds}
     if isinstance(value, Estimate | Difference):
@@ -206,4 +206,6 @@ def plain(value: Any) -> Any:
         return {f"{k:g}" if isinstance(k, float) else str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
-    return round(value, 6) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return None if np.isnan(value) else round(value, 6)
+    return value
