@@ -3,7 +3,8 @@
 Per dimension: quadratic weighted kappa with a bootstrap interval (calls resampled, not rows), exact and within-one
 agreement, agreement on whether the dimension applies, calibration error, how often it is unsure; per tag precision and
 recall; bias by length, register, home ground and persona; baselines and any other model beside it. The turns are those
-of the held-out calls (`eval.corpus.is_test`), or any file of graded calls in the same format.
+of the held-out calls (`eval.corpus.is_test`), any file of graded calls in the same format, or anybody's ratings in a CSV
+or JSONL file with a map of its columns (`eval/ratings.py`), turn by turn.
 """
 
 from __future__ import annotations
@@ -21,13 +22,17 @@ from rich.table import Table
 
 from eval.baselines import asked, commonest, words_alone
 from eval.corpus import GradedTurn, graded_turns, is_test
+from eval.intervals import plain
 from eval.measures import Pairs, levels, measure, raters
+from eval.ratings import ColumnMap, rated_turns
 from eval.reading import vectors
 from simulator.assessment import Assessment
+from simulator.errors import DataError
 from simulator.evaluator.grader import decided
 from simulator.evaluator.heads import load
 from simulator.opening import open_evaluator
 from simulator.vocabulary import Dimension
+from simulator.yamlfile import read_model
 
 _SHARES = ("exact", "within_one", "applies", "calibration_error", "unsure", "kappa_when_sure")
 
@@ -35,6 +40,10 @@ _SHARES = ("exact", "within_one", "applies", "calibration_error", "unsure", "kap
 def main(
     evaluator: Annotated[str, typer.Option(help="standard or small")] = "small",
     calls: Annotated[Path | None, typer.Option(help="graded calls (JSONL) instead of the held-out split")] = None,
+    ratings: Annotated[
+        Path | None, typer.Option(help="your own ratings (CSV or JSONL) instead; needs --columns")
+    ] = None,
+    columns: Annotated[Path | None, typer.Option(help="which of their columns is what (YAML: eval/ratings.py)")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="only so many calls: for a quick look")] = None,
     model: Annotated[
         list[str] | None, typer.Option(help="a model to ask for levels, zero-shot; may be repeated")
@@ -46,23 +55,32 @@ def main(
     output: Annotated[Path | None, typer.Option(help="also write the figures here as JSON")] = None,
 ) -> None:
     """Print a grader's agreement with reference labels."""
-    every = graded_turns(calls)
-    turns = [t for t in every if calls is not None or is_test(t.call)]
+    if (ratings is None) != (columns is None):
+        raise DataError("--ratings FILE and --columns MAP belong together: the map says which column is what")
+    if ratings is not None and calls is not None:
+        raise DataError("--calls and --ratings are two files to grade; give one of them")
+    dimensions = tuple(Dimension)
+    if ratings is not None and columns is not None:
+        named = read_model(ColumnMap, columns)
+        turns, dimensions = rated_turns(ratings, named), tuple(d for d in Dimension if d in named.dimensions)
+    else:
+        turns = [t for t in graded_turns(calls) if calls is not None or is_test(t.call)]
     if limit:
         few = set(list(dict.fromkeys(t.call for t in turns))[:limit])
         turns = [t for t in turns if t.call in few]
-    ours = graded_in_calls(evaluator, turns) if turn_by_turn else graded_at_once(evaluator, turns)
-    figures: dict[str, Any] = {f"ours, {evaluator}": measure(list(zip(turns, ours, strict=True)))}
+    # Ratings of others need not be of whole calls, which is what can be read at once.
+    ours = graded_in_calls(evaluator, turns) if turn_by_turn or ratings else graded_at_once(evaluator, turns)
+    figures: dict[str, Any] = {f"ours, {evaluator}": measure(list(zip(turns, ours, strict=True)), dimensions)}
     train = [t for t in graded_turns() if not is_test(t.call)]
     for name, given in (("commonest level", commonest(train, turns)), ("words alone", words_alone(train, turns))):
-        figures[name] = measure(list(zip(turns, given, strict=True)))
+        figures[name] = measure(list(zip(turns, given, strict=True)), dimensions)
     for name in model or ():
         answers = [(t, a) for t, a in zip(turns, asked(name, turns), strict=True) if a is not None]
-        figures[f"{name}, asked"] = {**measure(answers), "failed": len(turns) - len(answers)}
+        figures[f"{name}, asked"] = {**measure(answers, dimensions), "failed": len(turns) - len(answers)}
     figures["raters"] = raters(turns)
     show(figures, list(zip(turns, ours, strict=True)), worst)
     if output:
-        output.write_text(json.dumps(figures, indent=2), encoding="utf-8")
+        output.write_text(json.dumps(plain(figures), indent=2, allow_nan=False), encoding="utf-8")
 
 
 def graded_at_once(base: str, turns: Sequence[GradedTurn]) -> list[Assessment]:
@@ -88,28 +106,23 @@ def show(figures: dict[str, Any], graded: Pairs, worst: int) -> None:
     for name, found in figures.items():
         if name == "raters":
             continue
-        for d, f in found["dimensions"].items():
+        for place, (d, f) in enumerate(found["dimensions"].items()):
             interval = f"{f['kappa']:.2f} ({f['kappa_low']:.2f}-{f['kappa_high']:.2f})"
             shares = [f"{f[s]:.2f}" for s in _SHARES]
-            table.add_row(name if d == Dimension.CALMNESS else "", d, str(f["n"]), interval, *shares)
+            table.add_row("" if place else name, d, str(f["n"]), interval, *shares)
     console.print(table)
     if seconds := first["seconds_median"]:
         console.print(f"{seconds:.2f} s a turn (median)")
-    table = Table(title="how far the raters of these turns agree")
-    for column in ("raters", "turns", *Dimension):
-        table.add_column(column)
-    for row in figures["raters"]:
-        cells = [f"{row[d.value]['kappa']:.2f}, applies {row[d.value]['applies']:.2f}" for d in Dimension]
-        table.add_row(row["raters"], str(row["turns"]), *cells)
-    console.print(table)
-    table = Table(title="tags")
-    for column in ("tag", "n", "precision", "recall", "F1"):
-        table.add_column(column)
-    for tag, f in sorted(first["tags"].items(), key=lambda kv: -kv[1]["n"]):
-        table.add_row(
-            tag, str(f["n"]), *("-" if f[k] is None else f"{f[k]:.2f}" for k in ("precision", "recall", "f1"))
-        )
-    console.print(table)
+    if figures["raters"]:
+        table = Table(title="how far the raters of these turns agree")
+        for column in ("raters", "turns", *Dimension):
+            table.add_column(column)
+        for row in figures["raters"]:
+            cells = [f"{row[d.value]['kappa']:.2f}, applies {row[d.value]['applies']:.2f}" for d in Dimension]
+            table.add_row(row["raters"], str(row["turns"]), *cells)
+        console.print(table)
+    if first["tags"]:
+        console.print(_tags(first["tags"]))
     table = Table(title="bias: grader minus reference, in levels")
     for column in ("by", "group", *Dimension):
         table.add_column(column)
@@ -125,6 +138,16 @@ def show(figures: dict[str, Any], graded: Pairs, worst: int) -> None:
         if turn.before.turns:
             console.print(f"  caller: {turn.before.turns[-1].text}", markup=False)
         console.print(f"  trainee: {turn.turn.text}", markup=False)
+
+
+def _tags(found: dict[str, Any]) -> Table:
+    table = Table(title="tags")
+    for column in ("tag", "n", "precision", "recall", "F1"):
+        table.add_column(column)
+    for tag, f in sorted(found.items(), key=lambda kv: -kv[1]["n"]):
+        shares = ("-" if f[k] is None else f"{f[k]:.2f}" for k in ("precision", "recall", "f1"))
+        table.add_row(tag, str(f["n"]), *shares)
+    return table
 
 
 def disagreements(graded: Pairs) -> list[tuple[GradedTurn, Assessment, Dimension]]:

@@ -15,12 +15,13 @@ import typer
 from rich.console import Console
 from rich.markdown import Markdown
 
+from eval.intervals import plain
 from eval.study import Study, jobs, read_study
 from eval.study_compare import compare
 from eval.study_plots import draw
 from eval.study_rows import read_calls, read_manifest, write_parquet
 from eval.study_run import run
-from eval.study_tables import TECHNIQUES, compared_row, compared_table, markdown, measured, summary
+from eval.study_tables import TECHNIQUES, compared_table, markdown, measured, summary
 from simulator.cli.rows import writing
 from simulator.errors import DataError
 
@@ -92,7 +93,7 @@ def _compare(folders: list[Path], output: Path | None, console: Console) -> None
     if output:
         with writing(os.fspath(output)) as file:
             told = {"first": folders[0].name, "second": folders[1].name, "notes": notes}
-            file.write(json.dumps(told | {"differences": [compared_row(c) for c in found]}, indent=1) + "\n")
+            file.write(json.dumps(told | {"differences": plain(found)}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

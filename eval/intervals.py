@@ -9,8 +9,9 @@ than `FEWEST` groups a bootstrap makes intervals that are far too short: there i
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -139,6 +140,19 @@ def holm(ps: Sequence[float | None]) -> list[float | None]:
         largest = max(largest, min(1.0, (len(told) - rank) * p))
         adjusted[i] = largest
     return adjusted
+
+
+def plain(value: Any) -> Any:
+    """Figures as what JSON can hold: dataclasses as objects, NaN as null, numbers to six places."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, dict):
+        return {f"{k:g}" if isinstance(k, float) else str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    if isinstance(value, float):
+        return None if np.isnan(value) else round(value, 6)
+    return value
 
 
 def _places(groups: Sequence[Hashable]) -> list[NDArray[np.int_]]:

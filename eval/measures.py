@@ -21,27 +21,30 @@ FEWEST = 20
 """Levels from both sides that a group needs before its bias is told."""
 
 
-def measure(graded: Pairs, resamples: int = RESAMPLES) -> dict[str, object]:
-    """All figures. Intervals are 95 % percentile bootstraps over whole calls, seed 0."""
+def measure(
+    graded: Pairs, dimensions: Sequence[Dimension] = tuple(Dimension), resamples: int = RESAMPLES
+) -> dict[str, object]:
+    """All figures for these dimensions; of tags where the reference has any. Intervals are 95 % percentile bootstraps over
+    whole calls, seed 0."""
     turns = [t for t, _ in graded]
     samples = resampled(turns, resamples)
-    dimensions, right = {}, []
-    for d in Dimension:
+    told, right = {}, []
+    for d in dimensions:
         truth, said = levels(graded, d)
         sure = np.array([a.scores[d].confidence for _, a in graded])
         doubted = np.array([a.scores[d].unsure for _, a in graded])
         both = (truth > 0) & (said > 0)
         spread = [kappa(truth[s], said[s]) for s in samples]
-        low, high = np.nanpercentile(spread, [2.5, 97.5])
+        low, high = _middle(spread)
         known = ~doubted & both
         right.append(doubted)
-        dimensions[d.value] = {
+        told[d.value] = {
             "n": int((truth > 0).sum()),
             "kappa": kappa(truth, said),
-            "kappa_low": float(low),
-            "kappa_high": float(high),
-            "exact": float((truth == said)[both].mean()),
-            "within_one": float((np.abs(truth - said) <= 1)[both].mean()),
+            "kappa_low": low,
+            "kappa_high": high,
+            "exact": _share((truth == said)[both]),
+            "within_one": _share((np.abs(truth - said) <= 1)[both]),
             "applies": float(((truth > 0) == (said > 0)).mean()),
             "calibration_error": calibration_error(sure, truth == said),
             "unsure": float(doubted.mean()),
@@ -51,9 +54,9 @@ def measure(graded: Pairs, resamples: int = RESAMPLES) -> dict[str, object]:
         "turns": len(graded),
         "calls": len({t.call for t in turns}),
         "seconds_median": median(a.seconds for _, a in graded),
-        "dimensions": dimensions,
+        "dimensions": told,
         "any_unsure": float(np.any(right, axis=0).mean()),
-        "tags": tags(graded),
+        "tags": tags(graded) if any(t.tags for t in turns) else {},
         "bias": {
             "length": bias(graded, length_group(graded)),
             "register": bias(graded, lambda t: t.medium.value),
@@ -61,6 +64,17 @@ def measure(graded: Pairs, resamples: int = RESAMPLES) -> dict[str, object]:
             "persona": bias(graded, lambda t: t.persona),
         },
     }
+
+
+def _middle(values: Sequence[float]) -> tuple[float, float]:
+    """The ends of the middle 95 % of the values that there are; NaN where there are none."""
+    known = [v for v in values if not np.isnan(v)]
+    low, high = np.percentile(known, [2.5, 97.5]) if known else (float("nan"), float("nan"))
+    return float(low), float(high)
+
+
+def _share(right: NDArray[np.bool_]) -> float:
+    return float(right.mean()) if right.size else float("nan")
 
 
 def resampled(turns: Sequence[GradedTurn], times: int) -> list[Ints]:

@@ -17,7 +17,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from eval.playing import Setting, met
@@ -152,7 +160,7 @@ def _counted(value: Any) -> Any:
     return value
 
 
-def _all_of(names: Any) -> BeforeValidator:
+def _all_of(names: Callable[[], Iterable[str]], kind: Any = str) -> BeforeValidator:
     """`all` is the list of all of `names()`."""
 
     def listed(value: Any) -> Any:
@@ -160,7 +168,7 @@ def _all_of(names: Any) -> BeforeValidator:
             raise ValueError("is a list in brackets, or the word all")
         return list(names()) if value == "all" else value
 
-    return BeforeValidator(listed)
+    return BeforeValidator(listed, json_schema_input_type=Literal["all"] | list[kind])
 
 
 def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -172,6 +180,8 @@ def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+_TOLD = ConfigDict(use_attribute_docstrings=True)
+"""What is written under a field here stands in its JSON Schema, too."""
 Label = Annotated[str, StringConstraints(min_length=1, max_length=60, pattern=r"^[^/|\n]+$")]
 Words = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 FieldName = Annotated[str, AfterValidator(lambda name: (field_path(name), name)[1])]
@@ -179,27 +189,36 @@ Different = AfterValidator(_different)
 
 
 _EveryPersona, _EveryScenario = _all_of(personas), _all_of(scenarios)
+_EveryDifficulty, _EveryPolicy = _all_of(lambda: Difficulty, Difficulty), _all_of(lambda: Policy, Policy)
 
 
 class Condition(Strict):
     """A named change. What is not named stays as the study says."""
 
+    model_config = _TOLD
+
     name: Label
     model: Words | None = None
     """Whose words: as the study's `model`."""
     evaluator: Literal["small", "standard"] | None = None
+    """Who grades: as the study's `evaluator`."""
     persona: Annotated[dict[FieldName, Any], AfterValidator(_valid_values)] = {}
-    """Other values in the persona's file: field → value."""
+    """Other values in the persona's file: field → value. Fields are dotted from the top (`levels.hard.soothe`); a trait or
+    a starting feeling may be named alone (`hostility`, `patience`)."""
 
 
 class Study(Strict):
     """One study. All its fields may be written in the YAML file; only `name` must be."""
 
+    model_config = _TOLD
+
     name: Label
     about: str = ""
+    """What it asks; stands in the table."""
     model: Words = "written"
     """Whose words: `written` (the personas' own lines; no model), or whatever `simulator play --model` takes."""
     evaluator: Literal["small", "standard"] = "small"
+    """Who grades."""
     personas: Annotated[tuple[Annotated[Words, _known(_known_persona)], ...], _EveryPersona, Different] = Field(
         default_factory=lambda: tuple(personas())
     )
@@ -209,11 +228,11 @@ class Study(Strict):
     )
     pairing: Literal["rotate", "cross"] = "rotate"
     """rotate: a persona meets one scenario with each seed, another with the next; cross: all of them with every seed."""
-    difficulties: Annotated[tuple[Difficulty, ...], _all_of(lambda: Difficulty), Different] = (Difficulty.MEDIUM,)
-    trainees: Annotated[tuple[Policy, ...], _all_of(lambda: Policy), Different] = Field(
-        default_factory=lambda: tuple(Policy)
+    difficulties: Annotated[tuple[Difficulty, ...], _EveryDifficulty, Different] = (Difficulty.MEDIUM,)
+    trainees: Annotated[tuple[Policy, ...], _EveryPolicy, Different] = Field(default_factory=lambda: tuple(Policy))
+    seeds: Annotated[tuple[int, ...], BeforeValidator(_counted, json_schema_input_type=int | list[int]), Different] = (
+        0,
     )
-    seeds: Annotated[tuple[int, ...], BeforeValidator(_counted), Different] = (0,)
     """A list, or how many (from 0)."""
     turns: Annotated[int, Field(ge=1, le=30)] = 30
     """Trainee turns after which a call is left."""

@@ -19,7 +19,7 @@ so they speak for these personas and these trainees in other situations, not for
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import mean as average
 from typing import Any
@@ -194,18 +194,3 @@ def responses(calls: Sequence[CallRow], doses: Mapping[str, Mapping[str, float]]
             if response is not None:
                 found.append(response)
     return found
-
-
-def plain(value: Any) -> Any:
-    """Estimates and their like as what JSON can hold; NaN is null."""
-    if isinstance(value, Response):
-        return plain(asdict(value)) | {"holds": value.holds}
-    if isinstance(value, Estimate | Difference):
-        return plain(asdict(value))
-    if isinstance(value, dict):
-        return {f"{k:g}" if isinstance(k, float) else str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if isinstance(value, float):
-        return None if np.isnan(value) else round(value, 6)
-    return value

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from eval.intervals import Estimate
+from eval.intervals import Estimate, plain
 from eval.lines import written_calls
 from eval.study import Study
 from eval.study_compare import Compared, corrected, differences
-from eval.study_measures import Response, outcomes, plain, responses, to_resolution, trajectory
+from eval.study_measures import Response, outcomes, responses, to_resolution, trajectory
 from eval.study_rows import CallRow, Manifest
 from eval.study_techniques import Effect, effects
 from eval.study_words import conduct, diversity, sameness, written_distance
@@ -66,30 +66,10 @@ def summary(manifest: Manifest, found: dict[str, Any]) -> dict[str, Any]:
         "graders": manifest.graders,
         "voices": {name: voice.name for name, voice in manifest.voices.items()},
         "conditions": plain(found["conditions"]),
-        "against": [compared_row(c) for c in found["against"]],
-        "responses": plain(found["responses"]),
-        "techniques": {name: [effect_row(e) for e in some] for name, some in found["techniques"].items()},
+        "against": plain(found["against"]),
+        "responses": [plain(r) | {"holds": r.holds} for r in found["responses"]],
+        "techniques": plain(found["techniques"]),
     }
-
-
-def compared_row(c: Compared) -> dict[str, Any]:
-    """One comparison as JSON."""
-    return plain(
-        {
-            "condition": c.condition,
-            "part": c.part,
-            "measure": c.measure,
-            "before": c.before,
-            "after": c.after,
-            "difference": c.difference,
-            "p_holm": c.p_holm,
-        }
-    )
-
-
-def effect_row(effect: Effect) -> dict[str, Any]:
-    """One tag's effect as JSON."""
-    return {"tag": effect.tag, "turns": effect.turns, "alike": list(effect.alike), "moves": plain(effect.moves)}
 
 
 def markdown(manifest: Manifest, found: dict[str, Any]) -> str:

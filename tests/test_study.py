@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -13,18 +14,22 @@ import tomllib
 from importlib import import_module
 from pathlib import Path
 
+import jsonschema
 import pytest
 import studykit
+from pydantic import BaseModel
+from ruamel.yaml import YAML
 from studykit import TEXT, study
 
-from eval import bench_study, study_run
-from eval.study import changed, field_path, jobs, read_study, shown
+from eval import bench_study, schemas, study_run
+from eval.ratings import ColumnMap
+from eval.study import Study, changed, field_path, jobs, read_study, shown
 from eval.study_compare import compare, incompatible
-from eval.study_rows import CALLS, CallRow, claimed, mend, read_calls, read_manifest, write_manifest
+from eval.study_rows import CALLS, CallRow, Manifest, TurnRow, claimed, mend, read_calls, read_manifest, write_manifest
 from eval.study_run import run
 from simulator.errors import DataError
 from simulator.persona import find_persona
-from simulator.yamlfile import FROM_FILE
+from simulator.yamlfile import FROM_FILE, parse_model
 
 ROOT = Path(__file__).parent.parent
 
@@ -275,6 +280,58 @@ def test_every_benchmark_that_is_announced_exists() -> None:
     for place in announced.values():
         module, _, name = place.partition(":")
         assert callable(getattr(import_module(module), name))
+
+
+def first_cells(title: str) -> set[str]:
+    """The keys in the first column of that table of the harness' page."""
+    page = (ROOT / "eval" / "README.md").read_text(encoding="utf-8")
+    table = page.split(f"| {title} |", 1)[1].split("\n\n", 1)[0]
+    return {name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+
+
+@pytest.mark.parametrize(
+    ("title", "model"),
+    [
+        ("key of a study", Study),
+        ("key of a call", CallRow),
+        ("key of a turn", TurnRow),
+        ("key of a manifest", Manifest),
+    ],
+)
+def test_the_page_tells_every_key(title: str, model: type[BaseModel]) -> None:
+    assert first_cells(title) == set(model.model_fields)
+
+
+def test_schemas_are_those_of_the_code() -> None:
+    kept = {path.stem: path.read_text(encoding="utf-8") for path in schemas.FOLDER.iterdir()}
+    assert kept == schemas.texts(), "run `python -m eval.schemas`"
+
+
+def test_rows_and_files_fit_their_schemas() -> None:
+    told = {name: json.loads(text) for name, text in schemas.texts().items()}
+    row = json.loads(studykit.played()[0].model_dump_json())
+    jsonschema.validate(row, told["call"])
+    jsonschema.validate(row["turns"][0], told["turn"])
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(row | {"seed": "x"}, told["call"])
+    yaml = YAML(typ="safe", pure=True)
+    shipped = sorted((ROOT / "eval" / "studies").glob("*.yaml"))
+    for path in shipped:
+        jsonschema.validate(yaml.load(path), told["study"])
+    page = (ROOT / "eval" / "README.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```yaml\n(.+?)```", page, re.DOTALL)
+    jsonschema.validate(yaml.load(examples[0]), told["study"])
+    jsonschema.validate(yaml.load(examples[1]), told["columns"])
+    assert parse_model(ColumnMap, examples[1], "README.md").dimensions
+    assert len(study(examples[0].replace(", my_caller.yaml", "")).every_condition) == 2
+
+
+def test_the_shipped_studies_are_as_large_as_they_say() -> None:
+    folder = ROOT / "eval" / "studies"
+    assert {path.name: len(jobs(read_study(path))) for path in folder.iterdir()} == {
+        "dial.yaml": 1200,
+        "patience.yaml": 1536,
+    }
 
 
 @pytest.mark.model

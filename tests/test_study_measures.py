@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import studykit
 
-from eval.intervals import Estimate, holm, mean, paired, share, statistic, wilson
+from eval.intervals import Estimate, holm, mean, paired, plain, share, statistic, wilson
 from eval.study_compare import differences, major
-from eval.study_measures import MEASURES, SHOWS, dose_response, outcomes, plain, responses, to_resolution, trajectory
+from eval.study_measures import MEASURES, SHOWS, dose_response, outcomes, responses, to_resolution, trajectory
 from eval.study_rows import CallRow, LevelsRow, Manifest, StateRow, TurnRow
 from eval.study_tables import markdown, measured
 from eval.study_techniques import FEWEST, effects
