@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +17,6 @@ from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import groupby
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -41,6 +41,7 @@ from eval.study_rows import (
 )
 from simulator import __version__
 from simulator.errors import DataError
+from simulator.models.loading import cores
 from simulator.opening import Parts, open_parts
 from simulator.rubric import rubric
 
@@ -88,16 +89,20 @@ def run(
         _check_same_calls(out, there - {job.id for job in every})
         ledger = _Ledger(out, study, len(every))
         left = [job for job in every if job.id not in there]
-        now = left if not limit or limit >= len(left) else sorted(Random(0).sample(left, limit), key=every.index)
+        drawn = {job.id for job in Random(0).sample(left, min(limit or len(left), len(left)))}
+        now: dict[tuple[str, str], list[Job]] = {}
+        for job in left:
+            if job.id in drawn:
+                now.setdefault((job.model, job.evaluator), []).append(job)
         began, played = time.perf_counter(), 0
         try:
             with appending(out) as add, _progress(console) as progress:
-                bar = progress.add_task("playing calls", total=len(now))
-                for (model, evaluator), some in groupby(now, key=lambda job: (job.model, job.evaluator)):
+                bar = progress.add_task("playing calls", total=len(drawn))
+                for (model, evaluator), some in now.items():
                     with _players(model, evaluator, processes) as (voice, grader, play):
                         ledger.admit(model, voice, evaluator, grader)
                         began = time.perf_counter() if not played else began  # opening a model is no part of the pace
-                        for row in play(list(some), study.turns):
+                        for row in play(some, study.turns):
                             add(row)
                             played += 1
                             progress.advance(bar)
@@ -225,6 +230,8 @@ def _begin(model: str, evaluator: str, processes: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _parts.append(_open(model, evaluator))
+    if "torch" in sys.modules:  # the processes share the cores; each would take all of them
+        sys.modules["torch"].set_num_threads(max(1, cores() // processes))
 
 
 def _end_with_parent() -> None:

@@ -39,7 +39,8 @@ def measured(study: Study, calls: Sequence[CallRow]) -> dict[str, Any]:
             "swept": name not in names,
             "outcomes": outcomes(some),
             "by": {key: {k: outcomes(v) for k, v in _by(some, _getter(key)).items()} for key in KEYS},
-            "to_resolution": {k: to_resolution(v) for k, v in _by(some, _getter("trainee")).items()},
+            "to_resolution": {"all": to_resolution(some)}
+            | {k: to_resolution(v) for k, v in _by(some, _getter("trainee")).items()},
             "trajectory": {k: trajectory(v) for k, v in _by(some, _getter("trainee")).items()},
             "words": {
                 "sameness": sameness(some),
@@ -104,10 +105,10 @@ def _outcome_parts(told: dict[str, Any]) -> Iterator[str]:
     header = ("condition", "part", "calls", "won", "given up", "satisfaction", "trainee turns", "turns if won")
     rows = []
     for name, one in told.items():
-        parts = [("all", one["outcomes"], None)]
+        parts = [("all", one["outcomes"], one["to_resolution"]["all"])]
         if len(one["by"]["difficulty"]) > 1 and not one["swept"]:
             parts += [(k, v, None) for k, v in one["by"]["difficulty"].items()]
-        if not one["swept"]:
+        if len(one["by"]["trainee"]) > 1 and not one["swept"]:
             parts += [(k, v, one["to_resolution"][k]) for k, v in one["by"]["trainee"].items()]
         for part, figures, turns in parts:
             rows.append(

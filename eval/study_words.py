@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
 from typing import Any
 
@@ -120,7 +120,7 @@ def icc(classes: Sequence[Sequence[float]]) -> float | None:
     return None if whole <= 1e-12 else max(0.0, float((between - inside) / whole))
 
 
-def diversity(by_condition: dict[str, Sequence[CallRow]]) -> dict[str, dict[str, Any]]:
+def diversity(by_condition: Mapping[str, Sequence[CallRow]]) -> dict[str, dict[str, Any]]:
     """Condition → `distinct_1`, `distinct_2`, and on how many caller turns (`turns`: the same for all of them)."""
     said = {name: [t.caller for c in calls for t in c.turns] for name, calls in by_condition.items()}
     few = min((len(lines) for lines in said.values()), default=0)

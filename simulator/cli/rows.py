@@ -129,7 +129,7 @@ class GradeRow(BaseModel):
     """Only in the row if one was asked for."""
 
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=BaseModel)
 
 
 def parsed(model: type[R], line: str, number: int, name: str) -> R:
