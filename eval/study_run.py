@@ -1,38 +1,26 @@
 """Plays what is left of a study. Kill it at any moment, start it again, and it goes on: no call is played twice.
 
-Jobs go, as a list, through `eval.playing.play_many`, in this process or in several; how calls are played side by side is
-that function's business. What the calls were played with is written down before the first one, and has to be the same
-when a study goes on.
+Who plays is said in `study_players.py`. What the calls are played with is written down before the first one, and has to be
+the same when a study goes on.
 """
 
 from __future__ import annotations
 
-import os
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
 from pathlib import Path
 from random import Random
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from eval.playing import play_many
 from eval.study import Job, Study, jobs, shown
+from eval.study_players import players
 from eval.study_rows import (
-    CallRow,
     Manifest,
     VoiceRow,
     appending,
-    call_row,
     claimed,
     mend,
     read_calls,
@@ -41,13 +29,7 @@ from eval.study_rows import (
 )
 from simulator import __version__
 from simulator.errors import DataError
-from simulator.models.loading import cores
-from simulator.opening import Parts, open_parts
 from simulator.rubric import rubric
-
-CHUNK = 4
-"""Jobs that another process is given at once."""
-Play = Callable[[Sequence[Job], int], Iterator[CallRow]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +81,7 @@ def run(
             with appending(out) as add, _progress(console) as progress:
                 bar = progress.add_task("playing calls", total=len(drawn))
                 for (model, evaluator), some in now.items():
-                    with _players(model, evaluator, processes) as (voice, grader, play):
+                    with players(model, evaluator, processes) as (voice, grader, play):
                         ledger.admit(model, voice, evaluator, grader)
                         began = time.perf_counter() if not played else began  # opening a model is no part of the pace
                         for row in play(some, study.turns):
@@ -182,75 +164,6 @@ def _published(study: Study) -> dict[str, object]:
     for condition in data["conditions"]:
         condition["model"] = condition["model"] and shown(condition["model"])
     return data
-
-
-@contextmanager
-def _players(model: str, evaluator: str, processes: int) -> Iterator[tuple[VoiceRow, str, Play]]:
-    """Who speaks, who grades, and the function that plays jobs with them. The models are closed at the end."""
-    if processes == 1:
-        parts = _open(model, evaluator)
-        try:
-            yield *_names(parts), lambda some, turns: _rows(parts, some, turns)
-        finally:
-            parts.close()
-        return
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), _begin, (model, evaluator, processes))
-    try:
-        voice, grader = pool.submit(_names).result()
-        yield voice, grader, lambda some, turns: _rows_of(pool, some, turns)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _open(model: str, evaluator: str) -> Parts:
-    return open_parts(model, evaluator, written=model == "written")
-
-
-def _names(parts: Parts | None = None) -> tuple[VoiceRow, str]:
-    parts = parts or _parts[0]
-    info = parts.model.info if parts.model else None
-    voice = (
-        VoiceRow(name=info.name, digest=info.digest, adapter=info.tuned) if info else VoiceRow(name=parts.voice.name)
-    )
-    return voice, parts.evaluator.name
-
-
-def _rows(parts: Parts, some: Sequence[Job], turns: int) -> Iterator[CallRow]:
-    """The one place where a study's calls are played."""
-    for place, call in play_many([job.setting for job in some], parts.voice, parts.evaluator, turns=turns):
-        yield call_row(some[place], call)
-
-
-_parts: list[Parts] = []
-"""In another process: what it plays with."""
-
-
-def _begin(model: str, evaluator: str, processes: int) -> None:
-    """Make this process a player: it leaves interrupts to the one that started it, and ends when that one does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _parts.append(_open(model, evaluator))
-    if "torch" in sys.modules:  # the processes share the cores; each would take all of them
-        sys.modules["torch"].set_num_threads(max(1, cores() // processes))
-
-
-def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-def _chunk(some: list[Job], turns: int) -> list[CallRow]:
-    return list(_rows(_parts[0], some, turns))
-
-
-def _rows_of(pool: ProcessPoolExecutor, some: Sequence[Job], turns: int) -> Iterator[CallRow]:
-    chunks: list[Future[list[CallRow]]] = [
-        pool.submit(_chunk, list(some[at : at + CHUNK]), turns) for at in range(0, len(some), CHUNK)
-    ]
-    for done in as_completed(chunks):
-        yield from done.result()
 
 
 def _progress(console: Console | None) -> Progress:

@@ -9,7 +9,7 @@ from tempfile import mkdtemp
 
 import builders
 
-from eval import study_run
+from eval import study_players, study_run
 from eval.study import Study
 from eval.study_rows import CallRow, read_calls
 from simulator.assessment import Assessment
@@ -72,10 +72,10 @@ def study(text: str = TEXT) -> Study:
 @lru_cache
 def played(text: str = TEXT) -> tuple[CallRow, ...]:
     """Every call of that study, played with `parts`."""
-    before, study_run.open_parts = study_run.open_parts, parts
+    before, study_players.open_parts = study_players.open_parts, parts
     try:
         out = Path(mkdtemp()) / "out"
         study_run.run(study(text), out)
         return tuple(read_calls(out))
     finally:
-        study_run.open_parts = before
+        study_players.open_parts = before

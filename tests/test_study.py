@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 from studykit import TEXT, study
 
-from eval import bench_study, schemas, study_run
+from eval import bench_study, schemas, study_players, study_run
 from eval.ratings import ColumnMap
 from eval.study import Study, changed, field_path, jobs, read_study, shown
 from eval.study_compare import compare, incompatible
@@ -38,7 +38,7 @@ ROOT = Path(__file__).parent.parent
 def scripted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SIMULATOR_DATA_DIR", str(tmp_path / "data"))
     if "model" not in {mark.name for mark in request.node.iter_markers()}:
-        monkeypatch.setattr(study_run, "open_parts", studykit.parts)
+        monkeypatch.setattr(study_players, "open_parts", studykit.parts)
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ _SLOW = """
 import sys; sys.path.insert(0, {tests!r})
 from pathlib import Path
 import studykit
-from eval import study_run
-study_run.open_parts = lambda *_, **__: studykit.parts(pause=0.01)
+from eval import study_players, study_run
+study_players.open_parts = lambda *_, **__: studykit.parts(pause=0.01)
 study_run.run(studykit.study(), Path(sys.argv[1]))
 """
 
