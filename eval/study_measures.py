@@ -10,6 +10,9 @@ so they speak for these personas and these trainees in other situations, not for
   ch. 8), and beside it the mean over won calls.
 - **Mean trajectory**: mean of each feeling after trainee turn t; a call that has ended keeps its last state (last
   observation carried forward), so that the curve is not one of survivors. `running`: share of calls not ended by then.
+- **The dial**: the same call (persona, scenario, trainee, seed, condition) at one difficulty and the next. *Harder*: lost where
+  the easier one was won, or won after more trainee turns; *as hard*: won after as many, or both lost. A working dial has
+  no *easier*.
 - **Dose-response**: y = a(m) + b * dose by least squares, with an intercept for each matched set m (same persona,
   scenario, difficulty, trainee and seed: the fixed-effects estimator, Wooldridge, *Econometric Analysis of
   Cross Section and Panel Data*, 2010, ch. 10); b is told per point of the dose. Monotone: means over the sets that have
@@ -29,7 +32,7 @@ import numpy as np
 from eval.intervals import Difference, Estimate, mean, paired, share, statistic
 from eval.study_rows import CallRow
 from simulator.caller.intent import MAX_TRAINEE_TURNS
-from simulator.vocabulary import Ending, Feeling, Intent
+from simulator.vocabulary import Difficulty, Ending, Feeling, Intent
 
 WITHIN = (4, 6, 8, 12, MAX_TRAINEE_TURNS)
 """Trainee turns within which the share of calls won is told."""
@@ -133,6 +136,31 @@ def trajectory(calls: Sequence[CallRow]) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"turn": t, "running": sum(len(c.turns) > t for c in calls) / len(calls)}
         found.append(row | {f.value: mean([getattr(s, f.value) for s in now], groups) for f in Feeling})
     return found
+
+
+def dial(calls: Sequence[CallRow]) -> dict[str, Estimate]:
+    """Share of steps up the difficulty dial that made a call harder, as hard, easier; empty where there is no step."""
+    sets: dict[tuple[str, ...], dict[str, CallRow]] = {}
+    for call in calls:
+        same = (call.condition, call.persona, call.scenario, call.trainee, str(call.seed))
+        sets.setdefault(same, {})[call.difficulty] = call
+    signs, groups = list[int](), list[tuple[str, str]]()
+    for found in sets.values():
+        levels = [found[d.value] for d in Difficulty if d.value in found]
+        signs += [_hardness(b) - _hardness(a) for a, b in pairwise(levels)]
+        groups += [call.group for call in levels[1:]]
+    if not signs:
+        return {}
+    return {
+        "harder": share([s > 0 for s in signs], groups),
+        "as hard": share([s == 0 for s in signs], groups),
+        "easier": share([s < 0 for s in signs], groups),
+    }
+
+
+def _hardness(call: CallRow) -> int:
+    """Trainee turns that it took; a lost call counts as more than any won one."""
+    return len(call.turns) if won(call) else MAX_TRAINEE_TURNS + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from eval.intervals import Estimate, plain
 from eval.lines import written_calls
 from eval.study import Study
 from eval.study_compare import Compared, corrected, differences
-from eval.study_measures import Response, outcomes, responses, to_resolution, trajectory
+from eval.study_measures import Response, dial, outcomes, responses, to_resolution, trajectory
 from eval.study_rows import CallRow, Manifest
 from eval.study_techniques import Effect, effects
 from eval.study_words import conduct, diversity, sameness, written_distance
@@ -41,6 +41,7 @@ def measured(study: Study, calls: Sequence[CallRow]) -> dict[str, Any]:
             "by": {key: {k: outcomes(v) for k, v in _by(some, _getter(key)).items()} for key in KEYS},
             "to_resolution": {"all": to_resolution(some)}
             | {k: to_resolution(v) for k, v in _by(some, _getter("trainee")).items()},
+            "dial": {"all": dial(some)} | {k: dial(v) for k, v in _by(some, _getter("trainee")).items()},
             "trajectory": {k: trajectory(v) for k, v in _by(some, _getter("trainee")).items()},
             "words": {
                 "sameness": sameness(some),
@@ -88,7 +89,13 @@ def markdown(manifest: Manifest, found: dict[str, Any]) -> str:
         "`study_techniques.py` say how each figure is made.",
         "",
     ]
-    for part in (_outcome_parts(told), _responses(found["responses"]), _against(found["against"]), _words(told)):
+    for part in (
+        _outcome_parts(told),
+        _dial(told),
+        _responses(found["responses"]),
+        _against(found["against"]),
+        _words(told),
+    ):
         lines += part
     lines += _techniques(found["techniques"])
     return "\n".join(lines).rstrip() + "\n"
@@ -129,6 +136,18 @@ def _outcome_parts(told: dict[str, Any]) -> Iterator[str]:
 def _lost(figures: dict[str, Estimate]) -> str:
     """Hung up and left unresolved, taken together; the summary tells each with its interval."""
     return f"{sum(figures[k].value or 0.0 for k in ('hung_up', 'unresolved') if k in figures):.0%}"
+
+
+def _dial(told: dict[str, Any]) -> Iterator[str]:
+    rows = [
+        (name, part, str(steps["harder"].n), *(steps[k].told(".0%") for k in ("harder", "as hard", "easier")))
+        for name, one in told.items()
+        for part, steps in one["dial"].items()
+        if steps and (part == "all" or (len(one["dial"]) > 2 and not one["swept"]))
+    ]
+    if rows:
+        yield from ("## One step up the difficulty dial makes the same call", "")
+        yield from grid(("condition", "trainee", "steps", "harder", "as hard", "easier"), rows)
 
 
 def _responses(found: Sequence[Response]) -> Iterator[str]:

@@ -13,7 +13,7 @@ import studykit
 
 from eval.intervals import Estimate, holm, mean, paired, plain, share, statistic, wilson
 from eval.study_compare import differences, major
-from eval.study_measures import MEASURES, SHOWS, dose_response, outcomes, responses, to_resolution, trajectory
+from eval.study_measures import MEASURES, SHOWS, dial, dose_response, outcomes, responses, to_resolution, trajectory
 from eval.study_rows import CallRow, LevelsRow, Manifest, StateRow, TurnRow
 from eval.study_tables import markdown, measured
 from eval.study_techniques import FEWEST, effects
@@ -128,6 +128,23 @@ def test_a_call_that_has_ended_keeps_its_last_state() -> None:
     found = trajectory([short, long])
     assert [row["agitation"].value for row in found] == [5.0, 3.0, 4.0]
     assert [row["running"] for row in found] == [1.0, 0.5, 0.0]
+
+
+def test_a_step_up_the_dial_is_harder_if_it_is_lost_or_won_later() -> None:
+    def at(seed: int, difficulty: str, turns: int, ending: str = "resolved") -> CallRow:
+        number = 10 * seed + len(difficulty)
+        return call(number, *[turn()] * turns, seed=seed, scenario=f"s{seed}", difficulty=difficulty, ending=ending)
+
+    calls = [at(0, "easy", 4), at(0, "medium", 6), at(0, "hard", 2, "hung_up")]  # harder, harder
+    calls += [at(1, "easy", 9, "unresolved"), at(1, "medium", 3, "hung_up"), at(1, "hard", 20)]  # as hard, easier
+    calls += [at(2, "medium", 4)]
+    found = dial(calls)
+    assert {k: (e.value, e.n) for k, e in found.items()} == {
+        "harder": (0.5, 4),
+        "as hard": (0.25, 4),
+        "easier": (0.25, 4),
+    }
+    assert dial(calls[-1:]) == {}
 
 
 def dosed(slope: float, noise: float = 0.0) -> list[CallRow]:
@@ -306,6 +323,7 @@ def test_the_summary_is_plain_json_and_the_table_has_every_condition() -> None:
     told = markdown(manifest, found)
     assert "| plain | all | 24 |" in told
     assert "## Against the first condition" in told
+    assert "## One step up the difficulty dial" in told
     widths = [line.count("|") for line in told.splitlines()]
     assert all(a == b for a, b in pairwise(widths) if a and b)
     assert plain({"none": float("nan")}) == {"none": None}
