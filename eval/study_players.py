@@ -24,7 +24,6 @@ from eval.playing import play_many
 from eval.study import Job
 from eval.study_rows import CallRow, VoiceRow, call_row
 from simulator.errors import SimulatorError
-from simulator.models.loading import cores
 from simulator.opening import Parts, open_parts
 
 CHUNK = 4
@@ -34,22 +33,26 @@ Play = Callable[[Sequence[Job], int], Iterator[CallRow]]
 
 
 @contextmanager
-def players(model: str, evaluator: str, processes: int) -> Iterator[tuple[VoiceRow, str, Play]]:
-    """Who speaks, who grades, and the function that plays jobs with them. The models are closed at the end."""
+def players(model: str, evaluator: str, processes: int, threads: int) -> Iterator[tuple[VoiceRow, str, Play]]:
+    """Who speaks, who grades, and the function that plays jobs with them, in so many processes of so many threads each (the
+    number of threads decides how sums are rounded). The models are closed at the end."""
     if processes == 1:
-        parts = _open(model, evaluator)
+        parts = _open(model, evaluator, threads)
         try:
             yield *_names(parts), lambda some, turns: _rows(parts, some, turns)
         finally:
             parts.close()
         return
-    with _Processes(model, evaluator, processes) as there:
+    with _Processes(model, evaluator, processes, threads) as there:
         voice, grader = there.names()
         yield voice, grader, there.rows
 
 
-def _open(model: str, evaluator: str) -> Parts:
-    return open_parts(model, evaluator, written=model == "written")
+def _open(model: str, evaluator: str, threads: int) -> Parts:
+    parts = open_parts(model, evaluator, written=model == "written")
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    return parts
 
 
 def _names(parts: Parts) -> tuple[VoiceRow, str]:
@@ -70,9 +73,9 @@ class _Processes:
     """Several processes on this machine, each with its own models. They end with the one that started them, however that
     one ends."""
 
-    def __init__(self, model: str, evaluator: str, count: int) -> None:
+    def __init__(self, model: str, evaluator: str, count: int, threads: int) -> None:
         context = get_context("spawn")
-        self._opened_with = (model, evaluator, max(1, cores() // count))
+        self._opened_with = (model, evaluator, threads)
         self._queue: Queue[CallRow] = context.Queue()
         self._pool = ProcessPoolExecutor(count, context, _begin, (self._queue,))
 
@@ -122,14 +125,11 @@ def _end_with_parent() -> None:
 
 @cache
 def _there(model: str, evaluator: str, threads: int) -> Parts:
-    """What this process plays with. The processes share the cores: each takes only so many threads."""
+    """What this process plays with."""
     try:
-        parts = _open(model, evaluator)
+        return _open(model, evaluator, threads)
     except SimulatorError as error:
         raise SimulatorError(str(error)) from None  # not every error finds its way through a pipe
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(threads)
-    return parts
 
 
 def _names_there(*opened_with: Any) -> tuple[VoiceRow, str]:

@@ -114,7 +114,7 @@ class VoiceRow(Frozen):
 
 class Manifest(Frozen):
     """What a folder's calls were played with. `study`: the YAML as it was understood; `voices` and `graders`: by the words
-    that the study has for them; `begun`, `finished` (null: calls are left): UTC."""
+    that the study has for them; `threads`: of each process, as sums over other numbers of them round otherwise; `begun`, `finished` (null: calls are left): UTC."""
 
     format: int = FORMAT
     study: dict[str, Any]
@@ -124,6 +124,7 @@ class Manifest(Frozen):
     graders: dict[str, str] = {}
     seeds: tuple[int, ...]
     calls: int
+    threads: int
     begun: str
     finished: str | None = None
 

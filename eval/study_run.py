@@ -29,6 +29,7 @@ from eval.study_rows import (
 )
 from simulator import __version__
 from simulator.errors import DataError
+from simulator.models.loading import cores
 from simulator.rubric import rubric
 
 
@@ -69,7 +70,7 @@ def run(
         mend(out)
         there = {row.id for row in read_calls(out)}
         _check_same_calls(out, there - {job.id for job in every})
-        ledger = _Ledger(out, study, len(every))
+        ledger = _Ledger(out, study, len(every), max(1, cores() // processes))
         left = [job for job in every if job.id not in there]
         drawn = {job.id for job in Random(0).sample(left, min(limit or len(left), len(left)))}
         now: dict[tuple[str, str], list[Job]] = {}
@@ -81,7 +82,7 @@ def run(
             with appending(out) as add, _progress(console) as progress:
                 bar = progress.add_task("playing calls", total=len(drawn))
                 for (model, evaluator), some in now.items():
-                    with players(model, evaluator, processes) as (voice, grader, play):
+                    with players(model, evaluator, processes, ledger.manifest.threads) as (voice, grader, play):
                         ledger.admit(model, voice, evaluator, grader)
                         began = time.perf_counter() if not played else began  # opening a model is no part of the pace
                         for row in play(some, study.turns):
@@ -111,7 +112,7 @@ def _check_same_calls(out: Path, strange: set[str]) -> None:
 class _Ledger:
     """The folder's manifest, and what it allows."""
 
-    def __init__(self, out: Path, study: Study, calls: int) -> None:
+    def __init__(self, out: Path, study: Study, calls: int, threads: int) -> None:
         self._out = out
         fresh = Manifest(
             study=_published(study),
@@ -119,6 +120,7 @@ class _Ledger:
             rubric=rubric().version,
             seeds=study.seeds,
             calls=calls,
+            threads=threads,
             begun=_now(),
         )
         kept = read_manifest(out)
@@ -129,9 +131,8 @@ class _Ledger:
                         f"was begun with {what} {was}, this is {now}: calls would not be comparable; choose another --out",
                         file=out,
                     )
-            fresh = fresh.model_copy(
-                update={"voices": kept.voices, "graders": kept.graders, "begun": kept.begun, "finished": kept.finished}
-            )
+            stays = {name: getattr(kept, name) for name in ("voices", "graders", "threads", "begun", "finished")}
+            fresh = fresh.model_copy(update=stays)
         self.manifest = fresh
         write_manifest(out, fresh)
 

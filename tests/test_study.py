@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import tomllib
-from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import jsonschema
@@ -279,7 +279,9 @@ def test_every_benchmark_that_is_announced_exists() -> None:
     assert announced["study"] == "eval.bench_study:main"
     for place in announced.values():
         module, _, name = place.partition(":")
-        assert callable(getattr(import_module(module), name))
+        spec = find_spec(module)  # not imported: some of them import torch
+        assert spec is not None
+        assert f"def {name}(" in Path(spec.origin).read_text(encoding="utf-8")
 
 
 def first_cells(title: str) -> set[str]:
@@ -335,16 +337,15 @@ def test_the_shipped_studies_are_as_large_as_they_say() -> None:
 
 
 @pytest.mark.model
-def test_processes_play_what_one_would_have_played(tmp_path: Path) -> None:
-    two_turns = study("name: few\npersonas: [anxious]\ntrainees: [excellent, hostile]\nseeds: 2\nturns: 2")
-    for name, processes in (("one", 1), ("two", 2)):
-        run(two_turns, tmp_path / name, processes=processes)
-    one, two = (sorted(read_calls(tmp_path / name), key=lambda r: r.id) for name in ("one", "two"))
-    assert [row.id for row in one] == [row.id for row in two]
-    for here, there in zip(one, two, strict=True):
-        assert [(t.levels, t.intent, t.caller) for t in here.turns] == [
-            (t.levels, t.intent, t.caller) for t in there.turns
-        ]
-        for a, b in zip(here.states, there.states, strict=True):  # other numbers of threads may round otherwise
-            assert a.model_dump() == pytest.approx(b.model_dump(), abs=0.01)
-    assert read_manifest(tmp_path / "one").graders == read_manifest(tmp_path / "two").graders
+def test_processes_go_on_bit_for_bit_where_one_has_stopped(tmp_path: Path) -> None:
+    few = study("name: few\npersonas: [anxious]\ntrainees: [excellent, hostile]\nseeds: 2\nturns: 2")
+    run(few, tmp_path / "one")
+    run(few, tmp_path / "two", limit=1)
+    assert run(few, tmp_path / "two", processes=2).played == 3
+    one, two = (
+        sorted((r.model_copy(update={"seconds": 0.0}) for r in read_calls(tmp_path / name)), key=lambda r: r.id)
+        for name in ("one", "two")
+    )
+    assert one == two
+    here, there = (read_manifest(tmp_path / name) for name in ("one", "two"))
+    assert (here.graders, here.voices, here.threads) == (there.graders, there.voices, there.threads)

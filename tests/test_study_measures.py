@@ -319,7 +319,7 @@ def test_the_summary_is_plain_json_and_the_table_has_every_condition() -> None:
     text = studykit.TEXT + "conditions: [{name: plain}, {name: tense, persona: {start.agitation: 9}}]"
     calls = list(studykit.played(text))
     found = measured(studykit.study(text), calls)
-    manifest = Manifest(study={"name": "s | t"}, program="0", rubric=1, seeds=(0,), calls=48, begun="now")
+    manifest = Manifest(study={"name": "s | t"}, program="0", rubric=1, seeds=(0,), calls=48, threads=1, begun="now")
     told = markdown(manifest, found)
     assert "| plain | all | 24 |" in told
     assert "## Against the first condition" in told
