@@ -17,8 +17,9 @@ from random import Random
 import numpy as np
 
 from eval.lines import WrittenCall, split, written_calls
+from simulator.caller.choice import Chosen, chosen
 from simulator.caller.guard import Violation, check
-from simulator.caller.voice import Chosen, carries, chosen
+from simulator.caller.voice import carries
 from simulator.errors import DataError, ModelFormatError
 from simulator.models.choose import open_model
 from simulator.models.local import LocalModel

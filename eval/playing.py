@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 
 from eval.trainees import Policy, ScriptedTrainee, scripts
@@ -13,6 +14,9 @@ from simulator.scenario import Scenario, scenarios
 from simulator.session import Grader, Session, Speech
 from simulator.transcript import Speaker
 from simulator.vocabulary import Difficulty, Ending, Register
+
+AT_ONCE = 8
+"""Calls played at the same time by `play_many`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,13 @@ def play_many(
     settings: Sequence[Setting], voice: Speech, evaluator: Grader, *, turns: int = 30
 ) -> Iterator[tuple[int, Call]]:
     """Every call of `settings`, each as soon as it has ended, with its place in `settings`. The order is nobody's promise,
-    what happens in each call is: it depends on its own setting only, whatever else is played beside it."""
-    for place, setting in enumerate(settings):
-        yield place, play(setting, voice, evaluator, turns=turns)
+    what happens in each call is: it depends on its own setting only, whatever else is played beside it. `AT_ONCE` are played
+    at the same time, so that a model reads its weights once for the next words of all of them."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        playing = {pool.submit(play, s, voice, evaluator, turns=turns): place for place, s in enumerate(settings)}
+        try:
+            for ended in as_completed(playing):
+                yield playing[ended], ended.result()
+        finally:
+            for each in playing:
+                each.cancel()

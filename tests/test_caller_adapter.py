@@ -126,6 +126,18 @@ def test_several_candidates_differ_and_come_again(tuned):
 
 
 @pytest.mark.model
+def test_a_candidate_that_has_said_enough_goes_no_further(tuned):
+    whole = tuned.several(PROMPT, DRAWN, 4)
+    short = tuned.several(PROMPT, DRAWN, 4, enough=lambda text: len(text) >= 6)
+    assert [w.text.startswith(s.text) for w, s in zip(whole, short, strict=True)] == [True] * 4
+    assert all(len(s.text) < 30 for s in short)
+    assert any(len(w.text) > len(s.text) for w, s in zip(whole, short, strict=True))
+    first = tuned.several(PROMPT, DRAWN, 4, least=3)
+    assert 3 <= len(first) <= 4
+    assert set(first) <= set(whole)
+
+
+@pytest.mark.model
 def test_every_shipped_adapter_is_small_and_tells_how_it_was_made():
     folders = sorted(p for p in ADAPTERS.iterdir() if p.is_dir())
     assert "small" in {p.name for p in folders}

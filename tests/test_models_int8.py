@@ -47,11 +47,13 @@ def test_a_product_is_right_but_for_rounding(fine: bool, most: float) -> None:
     x[2] = 0.0
     if not eight_bits():
         pytest.skip("this processor has no quick 8-bit products")
-    product = Linear(*rounded(weight), bias, (down, up), fine=fine)
     plain = x @ weight.T + bias
     adapted = plain + x @ down.T @ up.T
-    for got, wanted in ((product(x), plain), (product(x, adapted=True), adapted)):
-        assert float((got - wanted).norm() / wanted.norm()) < most
+    beside = Linear(*rounded(weight), bias, beside=(down, up), fine=fine)
+    instead = Linear(*rounded(weight), bias, instead=rounded(weight + up @ down), fine=fine)
+    for product in (beside, instead):
+        for got, wanted in ((product(x), plain), (product(x, adapted=True), adapted)):
+            assert float((got - wanted).norm() / wanted.norm()) < most
     exact = Linear(*rounded(weight), bias, fine=True)(x)
     stored = rounded(weight)[0].float() * rounded(weight)[1][:, None]
     assert float((exact - (x @ stored.T + bias)).abs().max()) < 2e-3

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from builders import persona, scenario
 
 from simulator.caller.appraisal import opening_state
+from simulator.caller.choice import ROUNDS, Refused, drawing, ends_within, passable, tidy
 from simulator.caller.guard import Refusal
 from simulator.caller.intent import applied
-from simulator.caller.voice import (
-    ATTEMPTS,
-    ROUNDS,
-    Line,
-    Refused,
-    Saying,
-    Situation,
-    Voice,
-    drawing,
-    passable,
-    tidy,
-    unsaid,
-    written_line,
-)
+from simulator.caller.voice import ATTEMPTS, Line, Saying, Situation, Voice, unsaid, written_line
 from simulator.models.base import Candidate, ModelInfo, Sampling, Source
 from simulator.models.scripted import ScriptedModel
 from simulator.plan import Plan
@@ -126,7 +116,14 @@ class Tuned(ScriptedModel):
         self.prompts: list[tuple[str, ...]] = []
 
     def several(
-        self, segments: tuple[str, ...], sampling: Sampling, count: int, *, cache_key: str | None = None
+        self,
+        segments: tuple[str, ...],
+        sampling: Sampling,
+        count: int,
+        *,
+        enough: Callable[[str], bool] | None = None,
+        least: int = 0,
+        cache_key: str | None = None,
     ) -> tuple[Candidate, ...]:
         self.prompts.append(segments)
         return tuple(Candidate(text, chance) for text, chance in next(self._batches))
@@ -202,3 +199,15 @@ def test_what_decides_the_call_is_left_to_nobody_tiny():
         model = Tuned([("All right, do that then.", -1.0)], parameters=parameters)
         line = list(Voice(model).say(situation(plan)))[-1]
         assert (line.written, line.attempts) == (written, 0 if written else 1)
+
+
+def test_drawing_goes_on_only_while_more_could_be_said():
+    """What `ends_within` cuts off, `passable` would have left out."""
+    assert not ends_within("I have been waiting since nine", 5), "no sentence has ended"
+    assert ends_within("I have been waiting since nine. And", 5)
+    assert not ends_within("No. No. And", 5)
+    assert ends_within("No. No. Not today. ", 50)
+    for text in ("I have been waiting since nine. And so on. ", "No. No. Not today. Or ever. ", "Hm... well. "):
+        for at in range(len(text)):
+            if ends_within(text[:at], 5):
+                assert passable(text[:at], lambda _: (), 5)[0] == passable(text, lambda _: (), 5)[0]

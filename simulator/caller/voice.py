@@ -13,17 +13,27 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
 
-from simulator.caller.choice import best
+from simulator.caller.choice import (
+    FEW_PARAMETERS,
+    ROUNDS,
+    SENTENCE_END,
+    SENTENCES,
+    Listener,
+    Refused,
+    chosen,
+    last_end,
+    tidy,
+    whole_end,
+)
 from simulator.caller.guard import Violation, alike, check
 from simulator.caller.harshness import fitting
 from simulator.caller.state import CallerState
-from simulator.models.base import Candidate, LanguageModel, ManyVoiced, ModelInfo, Sampling
+from simulator.models.base import LanguageModel, ManyVoiced, Sampling
 from simulator.persona import Persona
 from simulator.plan import Plan
 from simulator.prompts import caller_segments, examples_for, tuned_segments
@@ -33,21 +43,9 @@ from simulator.vocabulary import Intensity, Intent, Register
 
 ATTEMPTS = 4
 """Candidates that a model which was not tuned draws before a written line is used."""
-ROUNDS = 3
-"""Times that a tuned model draws its candidates before a written line is used."""
-CANDIDATES = 4
-"""Candidates that a tuned model draws at once."""
-WARM, COOL = 0.7, 0.4
-"""Temperature at which a tuned model draws first; a tiny one loses the thread at the higher."""
-SENTENCES = 3
-"""Most sentences of one turn."""
-FEW_PARAMETERS = 500_000_000
-"""A model smaller than this loses the thread easily: what decides the call (`DECISIVE`) is said by the persona's written line.
-Untuned it is stopped after its first sentence; tuned it draws at a lower temperature."""
 DECISIVE = frozenset({Intent.ACCEPT, Intent.THANK, Intent.HANG_UP, Intent.ASK_SUPERVISOR})
 CARRIED = 0.4
 """Share of a fact's longer words that must be in a turn for the fact to count as said."""
-_SENTENCE_END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)[.!?…]+[\"'”’)]*(?=\s)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +71,6 @@ class Saying:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A candidate, or the rest of one (`trimmed`), that the guard refused."""
-
-    attempt: int
-    text: str
-    violations: tuple[Violation, ...]
-    trimmed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Line:
     """The finished turn. `written`: the words are the persona's written line, put in or recited by the model;
     `completed`: the scenario's own sentence was added to the model's words."""
@@ -92,20 +80,6 @@ class Line:
     attempts: int
     seconds: float
     completed: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """The best of the candidates of one drawing, before anything is added."""
-
-    text: str
-    attempt: int
-
-
-class Listener(Protocol):
-    """What the guard says to a text."""
-
-    def __call__(self, text: str) -> tuple[Violation, ...]: ...
 
 
 class Voice:
@@ -184,7 +158,7 @@ class Voice:
         with closing(self._model.stream(segments, sampling, cache_key=key or None)) as pieces:  # type: ignore[type-var]
             for piece in _and_the_end(pieces):
                 heard += piece or ""
-                end = _last_end(heard) if piece is not None else _whole_end(heard)
+                end = last_end(heard) if piece is not None else whole_end(heard)
                 if end <= len(released):
                     continue
                 text = tidy(heard[:end])
@@ -194,7 +168,7 @@ class Voice:
                 if text:
                     released = heard[:end]
                     yield Saying(text)
-                if len(_SENTENCE_END.findall(released + " ")) >= self._sentences or len(text.split()) >= longest:
+                if len(SENTENCE_END.findall(released + " ")) >= self._sentences or len(text.split()) >= longest:
                     return
         if not released:
             yield Refused(attempt, tidy(heard), listen(tidy(heard)) or listen(""))
@@ -219,73 +193,10 @@ def _written(situation: Situation, plan: Plan, attempts: int, began: float) -> I
     yield Line(text, written=True, attempts=attempts, seconds=time.perf_counter() - began)
 
 
-def chosen(
-    model: ManyVoiced,
-    segments: tuple[str, ...],
-    listen: Listener,
-    incomplete: Callable[[str], bool],
-    *,
-    longest: int,
-    seed: str,
-    rounds: int = ROUNDS,
-    key: str = "",
-) -> Iterator[Refused | Chosen]:
-    """What a tuned model says after `segments`: every candidate that was refused or cut short, then the best of those that
-    pass; drawn again, a little bolder, when none does. No `Chosen` at the end: nothing passed."""
-    for attempt in range(rounds):
-        passed: list[Candidate] = []
-        sampling = drawing(model.info, longest, attempt, seed)
-        for drawn in model.several(segments, sampling, CANDIDATES, cache_key=key or None):
-            text, refused = passable(tidy(drawn.text), listen, longest)
-            if refused:
-                yield Refused(attempt, refused[0], refused[1], trimmed=bool(text))
-            if text:
-                passed.append(Candidate(text, drawn.chance))
-        if passed:
-            yield Chosen(best(passed, incomplete), attempt)
-            return
-
-
-def drawing(info: ModelInfo, longest: int, attempt: int, seed: str) -> Sampling:
-    """How a tuned model draws its candidates for a line of at most about `longest` words, the first time (0) and later."""
-    return Sampling(
-        temperature=(COOL if 0 < info.parameters < FEW_PARAMETERS else WARM) + 0.15 * attempt,
-        top_p=0.9,
-        repetition_penalty=1.1,
-        max_tokens=int(1.6 * longest) + 12,
-        seed=Random(f"{seed}:{attempt}").getrandbits(31),
-        stop=("\n",),
-    )
-
-
-def passable(text: str, listen: Listener, longest: int) -> tuple[str, tuple[str, tuple[Violation, ...]] | None]:
-    """The longest beginning of `text`, in whole sentences, that the guard lets pass ('': none), and what it refused."""
-    whole = text[: _whole_end(text)]
-    ends = [m.end() for m in _SENTENCE_END.finditer(whole) if m.end() < len(whole)]
-    allowed = ""
-    for end in (*ends, len(whole))[:SENTENCES]:
-        so_far = tidy(whole[:end])
-        if violations := listen(so_far):
-            return allowed, (so_far, violations)
-        allowed = so_far
-        if len(allowed.split()) >= longest:
-            break
-    return allowed, None
-
-
 def _and_the_end(pieces: Iterator[str]) -> Iterator[str | None]:
     """The pieces, then None."""
     yield from pieces
     yield None
-
-
-def tidy(text: str) -> str:
-    """Quotes around the whole, blanks and stage directions in round brackets are no words."""
-    bare = re.sub(r"\([^)]*\)", " ", text)
-    bare = " ".join(bare.split()).strip()
-    if len(bare) > 1 and bare[0] in '"“' and bare.count('"') + bare.count("“") + bare.count("”") <= 2:
-        bare = bare.strip('"“”').strip()
-    return bare
 
 
 def sentences(text: str) -> tuple[str, ...]:
@@ -385,35 +296,17 @@ def _listener(situation: Situation, plan: Plan) -> Listener:
     return listen
 
 
-def _last_end(text: str) -> int:
-    """Where the last finished sentence of `text` ends (0: none yet). A sentence is finished once a blank follows it."""
-    ends = [m.end() for m in _SENTENCE_END.finditer(text)]
-    return ends[-1] if ends else 0
-
-
-def _whole_end(text: str) -> int:
-    """Where a finished candidate ends: at its end if that is a sentence's end, else at its last sentence, if it has one."""
-    whole = text.rstrip()
-    if not whole or whole[-1] in ".!?…\"”'":
-        return len(whole)
-    return _last_end(whole) or len(whole)  # a mark inside a word ends nothing: £103.50 stays whole
-
-
 __all__ = [
     "ATTEMPTS",
+    "DECISIVE",
     "Line",
     "Refused",
     "Saying",
     "Situation",
     "Voice",
-    "Chosen",
     "carries",
-    "chosen",
-    "drawing",
     "known_to",
-    "passable",
     "sentences",
-    "tidy",
     "unsaid",
     "written_line",
 ]

@@ -100,9 +100,17 @@ class ManyVoiced(LanguageModel, Protocol):
     """A model that draws several continuations at once."""
 
     def several(
-        self, segments: tuple[str, ...], sampling: Sampling, count: int, *, cache_key: str | None = None
+        self,
+        segments: tuple[str, ...],
+        sampling: Sampling,
+        count: int,
+        *,
+        enough: Callable[[str], bool] | None = None,
+        least: int = 0,
+        cache_key: str | None = None,
     ) -> tuple[Candidate, ...]:
-        """`count` continuations of the joined `segments`, each as `stream` would draw one with a seed of its own. Raises
+        """`count` continuations of the joined `segments`, each as `stream` would draw one with a seed of its own. One of which
+        `enough` is true goes no further; once `least` (0: all) have ended, those that have not are left out. Raises
         ModelError."""
         ...
 

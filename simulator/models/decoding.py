@@ -77,8 +77,8 @@ class Row:
         self.spoken: list[int] = []
         self.done = False
 
-    def take(self, logits: torch.Tensor, ends: Set[int]) -> None:
-        """Draw the next token from `logits`, float32 [vocabulary]; any of `ends` ends the text."""
+    def take(self, logits: torch.Tensor, ends: Set[int], enough: Callable[[str], bool] | None = None) -> None:
+        """Draw the next token from `logits`, float32 [vocabulary]; any of `ends` ends the text, or `enough` of it."""
         s = self._sampling
         token = draw(logits, s.temperature, s.top_p, s.repetition_penalty, self.spoken, self._generator)
         self.spoken.append(token)
@@ -86,8 +86,11 @@ class Row:
         if token in ends:
             self.done = True
             return
-        self._shown += self._stop.push(self._text.push(token))
+        new = self._stop.push(self._text.push(token))
+        self._shown += new
         self.done = self._stop.stopped or len(self.spoken) == s.max_tokens
+        if new and not self.done and enough is not None:
+            self.done = enough(self._shown)
 
     def candidate(self) -> Candidate:
         """What was drawn."""

@@ -15,16 +15,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from simulator.models.runner import Tape, Work
 
 if TYPE_CHECKING:
     import torch
 
+Pair = tuple["torch.Tensor", "torch.Tensor"]
 NARROW = 1024
 """Width under which a model feels the rounding of what its weights are multiplied with: the perplexity of the small one rose
-by 2 %, that of standard by 0.8 %. There two digits are multiplied, in one product of twice the rows."""
+by 2 %, that of standard by 0.8 %. There two digits are multiplied, in one product of twice the rows (0.1 %)."""
 GROW = 256
 """Tokens by which a tape grows."""
 
@@ -44,6 +45,11 @@ class Shape:
     eps: float
     theta: float
     """Base of the rotary positions."""
+
+    @property
+    def narrow(self) -> bool:
+        """Whether it is computed in finer steps, and its adapter's weights are kept as a second set (see `NARROW`)."""
+        return self.width < NARROW
 
 
 class Int8Tape:
@@ -109,57 +115,61 @@ class Int8Fork:
 
 
 class Linear:
-    """y = x Wᵀ (+ bias) with 8-bit weights, and beside it a low-rank adapter of the same kind.
-
-    The adapter's first half is appended to the weights as further rows, so that it costs no product of its own.
-    """
+    """y = x Wᵀ (+ bias) with 8-bit weights, with or without a low-rank adapter."""
 
     def __init__(
         self,
         weight: torch.Tensor,
         scale: torch.Tensor,
         bias: torch.Tensor | None = None,
-        adapter: tuple[torch.Tensor, torch.Tensor] | None = None,
         *,
+        beside: Pair | None = None,
+        instead: Pair | None = None,
         fine: bool = False,
     ) -> None:
-        """`weight` int8 [out, in], `scale` float32 [out], `bias` float32 [out]; `adapter`: float32 [rank, in] and [out, rank].
-        `fine`: what is multiplied is given two digits of 8 bits."""
+        """`weight` int8 [out, in], `scale` float32 [out], `bias` float32 [out]. `fine`: what is multiplied is given two digits
+        of 8 bits. An adapter is either kept `beside` (its halves, float32 [rank, in] and [out, rank]: the first is appended
+        to the weights as further rows, so that it costs one product more) or its weights are used `instead` (as `weight` and
+        `scale`: no product more, and all the memory twice)."""
         import torch
 
-        self.out, self.bias = weight.shape[0], bias
-        self.up: Linear | None = None
-        if adapter is not None:
-            down, down_scale = rounded(adapter[0])
+        self.out, self.bias, self._fine = weight.shape[0], bias, fine
+        self._up: Linear | None = None
+        self._adapted: Linear | None = None
+        if instead is not None:
+            self._adapted = Linear(*instead, bias, fine=fine)
+        elif beside is not None:
+            down, down_scale = rounded(beside[0])
             weight, scale = torch.cat([weight, down]), torch.cat([scale, down_scale])
-            self.up = Linear(*rounded(adapter[1]), fine=fine)
-        self._scale = scale / 127
+            self._up = Linear(*rounded(beside[1]))
+        self._scale = scale
         self._middle = torch.tensor(128.5)  # bytes are 1 to 255 around 128; the conversion cuts, hence the half
         self._zeros = torch.zeros(weight.shape[0], dtype=torch.int32)
         self._weight = torch.ops.onednn.qlinear_prepack(weight, [1, weight.shape[1]])
         self._product = torch.ops.onednn.qlinear_pointwise
-        self._fine = fine
 
     def __call__(self, x: torch.Tensor, *, adapted: bool = False) -> torch.Tensor:
         """float32 [rows, in] -> [rows, out]"""
         import torch
 
-        largest = torch.linalg.vector_norm(x, math.inf, dim=-1, keepdim=True).add_(1e-9)
+        if adapted and self._adapted is not None:
+            return self._adapted(x)
+        step = x.abs().amax(-1, keepdim=True).mul_(1 / 127)  # 0 for a row of zeros: what is made of it is taken times 0
         if self._fine:
-            exact = x * (127 / largest)
+            exact = x / step
             first = exact.round()
-            x8 = torch.cat([first, (exact - first).mul_(2 * 127)]).add_(128.5).to(torch.uint8)
+            x8 = torch.cat([first, exact.sub_(first).mul_(2 * 127)]).add_(128.5).to(torch.uint8)
         else:
-            x8 = torch.addcmul(self._middle, x, 127 / largest).to(torch.uint8)
+            x8 = torch.addcdiv(self._middle, x, step).to(torch.uint8)
         y: torch.Tensor = self._product(
             x8, 1.0, 128, self._weight, self._scale, self._zeros, None, 1.0, 0, torch.float32, "none", [], ""
         )
         if self._fine:
             y = y[: len(x)].add_(y[len(x) :], alpha=1 / (2 * 127))
-        y.mul_(largest)
-        if self.up is not None:
+        y.mul_(step)
+        if self._up is not None:
             own = y[:, : self.out]
-            y = own.add_(self.up(y[:, self.out :])) if adapted else own
+            y = own.add_(self._up(y[:, self.out :])) if adapted else own
         return y if self.bias is None else y.add_(self.bias)
 
 
@@ -176,18 +186,22 @@ class Int8Runner:
     """Runner of one model (see `int8_weights`)."""
 
     def __init__(
-        self, shape: Shape, weights: Mapping[str, torch.Tensor], adapter: Mapping[str, tuple[Any, Any]] | None = None
+        self,
+        shape: Shape,
+        weights: Mapping[str, torch.Tensor],
+        *,
+        beside: Mapping[str, Pair] = {},
+        instead: Mapping[str, Pair] = {},
     ) -> None:
-        """`weights` and `adapter` (first and second half of each product that is adapted) as `int8_weights` names them."""
+        """`weights`, and an adapter's products in one of the two forms that `Linear` knows, as `int8_weights` names them."""
         import torch
 
         self.shape, self.layers, self.width = shape, shape.layers, shape.width
-        halves = adapter or {}
 
         def linear(name: str) -> Linear:
             bias = weights.get(f"{name}.bias")
-            parts = weights[f"{name}.weight"], weights[f"{name}.scale"], bias, halves.get(name)
-            return Linear(*parts, fine=shape.width < NARROW)
+            parts = weights[f"{name}.weight"], weights[f"{name}.scale"], bias
+            return Linear(*parts, beside=beside.get(name), instead=instead.get(name), fine=shape.narrow)
 
         self._embed, self._norm, self._head = weights["embed"], weights["norm"], linear("head")
         self._blocks = [
@@ -218,16 +232,17 @@ class Int8Runner:
         scores = self._head(torch.nn.functional.rms_norm(x, (self.width,), self._norm, self.shape.eps))
         return list(torch.split(scores, [share.rows for share in shares]))
 
-    def states(self, tape: Tape, ids: Sequence[int], depth: int, wanted: Sequence[int]) -> torch.Tensor:
+    def states(self, works: Sequence[Work], depth: int, wanted: Sequence[int]) -> list[torch.Tensor]:
         import torch
 
-        shares, x = self._begun([Work(tape, ids)], depth)
+        shares, x = self._begun(works, depth)
         seen = {}
         for number in range(depth):
             x = self._through(self._blocks[number], number, x, shares, False)
             if number + 1 in wanted:
                 seen[number + 1] = x
-        return torch.stack([seen[layer] for layer in wanted]) if wanted else x[None, :0]
+        found = torch.stack([seen[layer] for layer in wanted]) if wanted else x[None, :0]
+        return [found[:, share.begin : share.end] for share in shares]
 
     def _begun(self, works: Sequence[Work], depth: int) -> tuple[list[Share], torch.Tensor]:
         """Where each work's tokens are in the pass, and the tokens' embeddings, [tokens, width]."""

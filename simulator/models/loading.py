@@ -88,11 +88,12 @@ def eight_bits() -> bool:
 def _rounded(where: Path, shape: Any, tokenizer: Any, adapter: Path | None) -> Loaded:
     from simulator.models.adapter import halves
     from simulator.models.int8 import Int8Runner
-    from simulator.models.int8_weights import adapter_halves, int8_weights, parameters
+    from simulator.models.int8_weights import adapted_weights, adapter_halves, int8_weights, parameters
 
     config = json.loads((where / "config.json").read_text("utf-8"))
-    beside = adapter_halves(*halves(adapter), shape) if adapter is not None else None
-    runner = Int8Runner(shape, int8_weights(where, shape), beside)
+    pairs = adapter_halves(*halves(adapter), shape) if adapter is not None else {}
+    instead = adapted_weights(where, pairs) if shape.narrow else {}
+    runner = Int8Runner(shape, int8_weights(where, shape), beside=pairs, instead=instead)
     told = where / "generation_config.json"
     ends = json.loads(told.read_text("utf-8")).get("eos_token_id") if told.is_file() else config.get("eos_token_id")
     return Loaded(

@@ -132,7 +132,7 @@ class LocalModel:
                 ids = self._ids(prompt, index)
                 wanted = layers if index >= first else ()
                 for at in range(0, len(ids), CHUNK):
-                    seen = self._model().states(cache.tape, ids[at : at + CHUNK], depth, wanted)
+                    seen = self._model().states(Work(cache.tape, ids[at : at + CHUNK]), depth, wanted)
                     chunks += [seen.numpy()] if wanted else []
                 cache.add(prompt[index], len(ids), None)
                 if wanted:
@@ -167,9 +167,17 @@ class LocalModel:
         return tuple(float(p) for p in scores.double().softmax(-1))
 
     def several(
-        self, segments: tuple[str, ...], sampling: Sampling, count: int, *, cache_key: str | None = None
+        self,
+        segments: tuple[str, ...],
+        sampling: Sampling,
+        count: int,
+        *,
+        enough: Callable[[str], bool] | None = None,
+        least: int = 0,
+        cache_key: str | None = None,
     ) -> tuple[Candidate, ...]:
-        """`count` continuations drawn as one batch: a pass over a few rows reads the weights once. Same arguments and model:
+        """`count` continuations drawn as one batch: a pass over a few rows reads the weights once. One of which `enough` is
+        true goes no further; once `least` (0: all) have ended, those that have not are left out. Same arguments and model:
         same texts. Raises ModelError as `stream` does."""
         import torch
 
@@ -181,15 +189,15 @@ class LocalModel:
             while True:
                 with torch.inference_mode():
                     for row, score in zip(going, scores, strict=True):
-                        row.take(score, self._ends)
+                        row.take(score, self._ends, enough)
                 left = [n for n, row in enumerate(going) if not row.done]
-                if not left:
+                if count - len(left) >= (least or count):
                     break
                 if len(left) < len(going):
                     fork.keep(left)
                     going = [going[n] for n in left]
                 scores = self._model().scores(Work(fork, [row.spoken[-1] for row in going]), adapted=True)
-        return tuple(row.candidate() for row in rows)
+        return tuple(row.candidate() for row in rows if row.done)
 
     def close(self) -> None:
         """Let go of weights and caches; later calls raise ModelError."""

@@ -103,9 +103,15 @@ class PlainRunner:
             found.append(out.logits[:, -1].float().cpu())
         return found
 
-    def states(self, tape: Tape, ids: Sequence[int], depth: int, wanted: Sequence[int]) -> torch.Tensor:
+    def states(self, works: Sequence[Work], depth: int, wanted: Sequence[int]) -> list[torch.Tensor]:
+        if self._adapter is not None:
+            self._adapter.on = False
+        return [self._read(work, depth, wanted) for work in works]
+
+    def _read(self, work: Work, depth: int, wanted: Sequence[int]) -> torch.Tensor:
         import torch
 
+        tape, ids = work.onto, list(work.ids)
         assert isinstance(tape, PlainTape)
         seen: dict[int, torch.Tensor] = {}
 
@@ -115,12 +121,10 @@ class PlainRunner:
 
             return note
 
-        if self._adapter is not None:
-            self._adapter.on = False
         # The blocks are shared with the whole model: hooks live only as long as this pass.
         hooks = [self._blocks.layers[n - 1].register_forward_hook(watch(n)) for n in set(wanted)]
         try:
-            given = torch.tensor([list(ids)], device=self._device)
+            given = torch.tensor([ids], device=self._device)
             self._shortened(depth)(input_ids=given, past_key_values=tape.store, use_cache=True)
         finally:
             for hook in hooks:

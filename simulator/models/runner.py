@@ -72,7 +72,7 @@ class Runner(Protocol):
         each id of a fork. What a work gets does not depend on those beside it. `adapted`: with the adapter, if there is one."""
         ...
 
-    def states(self, tape: Tape, ids: Sequence[int], depth: int, wanted: Sequence[int]) -> torch.Tensor:
-        """Read `ids` through the first `depth` blocks, without an adapter: float32 [wanted, ids, width] after the blocks
-        `wanted` (1 = the first). A tape read to one depth must not be read to another."""
+    def states(self, works: Sequence[Work], depth: int, wanted: Sequence[int]) -> list[torch.Tensor]:
+        """Read each work's ids (onto tapes) through the first `depth` blocks, without an adapter: float32 [wanted, ids, width]
+        after the blocks `wanted` (1 = the first). A tape read to one depth must not be read to another."""
         ...
