@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from eval.playing import grid, is_won, play
+from eval.playing import grid, is_won, play_many
 from eval.trainees import Policy
 from simulator.call import Call
 from simulator.measured import FORMAT, Measured, Point
@@ -43,9 +43,9 @@ def main(
     chosen = {one.id: one for one in named}
     settings = grid(chosen.values(), Difficulty, POLICIES, seeds)
     played: dict[tuple[str, Difficulty], list[Call]] = {}
-    for setting in track(settings, description="playing calls"):
-        call = play(setting, parts.voice, parts.evaluator)
-        played.setdefault((setting.persona.id, setting.difficulty), []).append(call)
+    playing = play_many(settings, parts.voice, parts.evaluator)
+    for place, call in track(playing, total=len(settings), description="playing calls"):
+        played.setdefault((settings[place].persona.id, settings[place].difficulty), []).append(call)
     curves = {name: [point(played[name, level]) for level in Difficulty] for name in chosen}
     table = Table(title=f"won, and offers that were needed ({2 * seeds} calls a cell, {parts.evaluator.name})")
     for column in ("persona", *(d.value for d in Difficulty), "monotone"):

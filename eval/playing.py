@@ -63,8 +63,8 @@ def is_won(call: Call) -> bool:
     return call.ended is not None and call.ended.ending is Ending.RESOLVED
 
 
-def play(setting: Setting, voice: Speech, evaluator: Grader, *, turns: int = 30) -> Call:
-    """The call, played to its end or for `turns` trainee turns."""
+def started(setting: Setting, voice: Speech, evaluator: Grader) -> Session:
+    """The call, waiting for the trainee's first words."""
     start = CallStarted(
         at=0.0,
         persona=setting.persona,
@@ -75,7 +75,12 @@ def play(setting: Setting, voice: Speech, evaluator: Grader, *, turns: int = 30)
         model=voice.name,
         grader=evaluator.name,
     )
-    session = Session([start], voice, evaluator, key=setting.key)
+    return Session([start], voice, evaluator, key=setting.key)
+
+
+def play(setting: Setting, voice: Speech, evaluator: Grader, *, turns: int = 30) -> Call:
+    """The call, played to its end or for `turns` trainee turns."""
+    session = started(setting, voice, evaluator)
     trainee = ScriptedTrainee(scripts()[setting.scenario.id].scripts[setting.policy])
     while session.call.ended is None and len(session.call.transcript.by(Speaker.TRAINEE)) < turns:
         move = session.call.last_move
@@ -86,12 +91,12 @@ def play(setting: Setting, voice: Speech, evaluator: Grader, *, turns: int = 30)
 
 
 def play_many(
-    settings: Sequence[Setting], voice: Speech, evaluator: Grader, *, turns: int = 30
+    settings: Sequence[Setting], voice: Speech, evaluator: Grader, *, turns: int = 30, at_once: int = AT_ONCE
 ) -> Iterator[tuple[int, Call]]:
     """Every call of `settings`, each as soon as it has ended, with its place in `settings`. The order is nobody's promise,
-    what happens in each call is: it depends on its own setting only, whatever else is played beside it. `AT_ONCE` are played
+    what happens in each call is: it depends on its own setting only, whatever else is played beside it. `at_once` are played
     at the same time, so that a model reads its weights once for the next words of all of them."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with ThreadPoolExecutor(at_once) as pool:
         playing = {pool.submit(play, s, voice, evaluator, turns=turns): place for place, s in enumerate(settings)}
         try:
             for ended in as_completed(playing):

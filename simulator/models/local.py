@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from simulator.errors import ModelError
+from simulator.models import loading
 from simulator.models.base import Candidate, Features, GivenUp, ModelInfo, Sampling, check_options
 from simulator.models.decoding import Detokenizer, Row, draw, filtered
-from simulator.models.loading import Precision, load
+from simulator.models.loading import Precision
 from simulator.models.prefix_cache import CacheShelf, PrefixCache
 from simulator.models.runner import Runner, Work
 from simulator.models.together import Together
@@ -71,7 +72,7 @@ class LocalModel:
         precision: Precision = Precision.AUTO,
     ) -> None:
         started = time.perf_counter()
-        loaded = load(where, device, adapter=adapter, precision=precision)
+        loaded = loading.load(where, device, adapter=adapter, precision=precision)
         self._runner: Runner = loaded.runner
         self._together: Together | None = Together(loaded.runner)
         self._tokens = TextTokens(loaded.tokenizer, str(where))

@@ -1,0 +1,47 @@
+"""The speed benchmark: a smoke run with the real small model, and what it says of ratios. Times themselves are not tested."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+from eval.bench_speed import _ratio, bandwidth, main, sample
+from eval.playing import play, play_many
+from simulator.opening import open_parts
+
+
+def test_a_ratio_is_the_median_of_the_rounds_with_its_interval():
+    assert _ratio(np.array([2.0, 2.0, 2.0])) == "x2.00 (2.00-2.00)"
+    found = re.fullmatch(r"x3\.00 \((\S+)-(\S+)\)", _ratio(np.array([1.0, 3.0, 9.0])))
+    assert found is not None
+    assert 1 <= float(found[1]) < 3 < float(found[2]) <= 9
+
+
+def test_calls_are_drawn_once_and_for_all():
+    assert len({setting.key for setting in sample(20)}) == 20
+    assert [s.key for s in sample(20)] == [s.key for s in sample(20)]
+
+
+@pytest.mark.model
+def test_calls_that_are_played_at_once_are_those_that_are_played_alone():
+    some, parts = sample(3), open_parts("small", "small")
+    voice, grader = parts.voice, parts.evaluator
+    together = dict(play_many(some, voice, grader, turns=2))
+    for place, setting in enumerate(some):
+        alone = play(setting, voice, grader, turns=2)
+        assert [t.text for t in together[place].transcript] == [t.text for t in alone.transcript]
+        assert together[place].state == alone.state
+        grades = [{n: g.levels for n, g in call.grades.items()} for call in (together[place], alone)]
+        assert grades[0] == grades[1]
+    parts.close()
+
+
+@pytest.mark.model
+def test_the_benchmark_runs(capsys):
+    main(model="small", rounds=1, calls=2, trainees=0, turns=1, peers=True)
+    shown = capsys.readouterr().out
+    for told in ("ours, auto", "transformers, full", "floor", "self-play, 2 calls"):
+        assert told in shown
+    assert bandwidth() > 0.1
