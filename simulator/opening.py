@@ -102,8 +102,8 @@ class ReadyRehearsals(Rehearsals):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _create(self, events: tuple[StoredEvent, ...], owner: str) -> Rehearsal:
-        rehearsal = super()._create(events, owner)
+    def _create(self, events: tuple[StoredEvent, ...], owner: str, call_id: str | None = None) -> Rehearsal:
+        rehearsal = super()._create(events, owner, call_id)
         self._ahead.submit(_quietly, lambda: self._read_ahead(rehearsal))
         return rehearsal
 

@@ -64,9 +64,9 @@ class Rehearsals:
         self._open: OrderedDict[str, Rehearsal] = OrderedDict()
         self._lock = threading.Lock()
 
-    def start(self, choices: Choices, *, owner: str) -> Rehearsal:
-        """A new stored call, waiting for the trainee's greeting. Raises StoreError, and CallError without a consent that
-        it needs."""
+    def start(self, choices: Choices, *, owner: str, call_id: str | None = None) -> Rehearsal:
+        """A new stored call, waiting for the trainee's greeting; `call_id`: under that id. Raises StoreError, and CallError
+        without a consent that it needs."""
         ask_first(choices.intensity, choices.consented, "Agree to it, or choose another setting")
         seed = secrets.randbelow(2**31) if choices.seed is None else choices.seed
         first = CallStarted(
@@ -82,7 +82,7 @@ class Rehearsals:
             grader=self.evaluator.name,
             hints=choices.hints,
         )
-        return self._create((first,), owner)
+        return self._create((first,), owner, call_id)
 
     def take_up(self, call_id: str, *, owner: str) -> Rehearsal:
         """A stored call of this owner, where it was, also if another process has played on with it. Raises StoreError,
@@ -129,8 +129,8 @@ class Rehearsals:
         if self.opinions is not None:
             self.opinions.close()
 
-    def _create(self, events: tuple[StoredEvent, ...], owner: str) -> Rehearsal:
-        row = self.store.create(events, owner=owner)
+    def _create(self, events: tuple[StoredEvent, ...], owner: str, call_id: str | None = None) -> Rehearsal:
+        row = self.store.create(events, owner=owner, call_id=call_id)
         return self._keep(Rehearsal(self, row.id, owner, list(events)))
 
     def _keep(self, rehearsal: Rehearsal) -> Rehearsal:

@@ -40,13 +40,13 @@ class After:
         looking = turn is not None and (rehearsal.id, turn) not in self._found
         yield {
             "me": browser.at(rehearsal.id).kept,
-            "debrief": self._page(rehearsal, looking=looking, opening=True),
+            "debrief": self._page(browser, rehearsal, looking=looking, opening=True),
             "signal": signal(focus=focus) if focus else signal(screen="after", title="Debrief"),
             "banner": banner(),
         }
         if looking and turn is not None:
             looked = self._look(rehearsal.id, call, turn)
-            yield {"debrief": self._page(rehearsal, failed=not looked)}
+            yield {"debrief": self._page(browser, rehearsal, failed=not looked)}
 
     def forget(self, call_id: str) -> None:
         """Drop what was found for a call."""
@@ -58,7 +58,9 @@ class After:
         with self._lock:
             return None if turn is None else self._found.get((rehearsal.id, turn))
 
-    def _page(self, rehearsal: Rehearsal, *, looking: bool = False, failed: bool = False, opening: bool = False) -> str:
+    def _page(
+        self, browser: Browser, rehearsal: Rehearsal, *, looking: bool = False, failed: bool = False, opening: bool = False
+    ) -> str:
         call, told = rehearsal.call, rehearsal.debrief()
         found = self._known(rehearsal, told.weakest_turn)
         return debrief_page(
@@ -71,6 +73,7 @@ class After:
             failed=failed,
             opening=opening,
             beside=self._beside(rehearsal, call),
+            marks=browser.ways.marks,
         )
 
     def _beside(self, rehearsal: Rehearsal, call: Call) -> str:

@@ -16,7 +16,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from simulator.app.calibrate_view import NOT_APPLICABLE, all_rated, home, rating, scale_card, waiting
-from simulator.app.identity import Browser, known, newcomer, recognised
+from simulator.app.gate import Gate, Keys
+from simulator.app.identity import Browser, newcomer
 from simulator.app.results_view import page as results_page
 from simulator.app.views import View, banner, guarded, signal
 from simulator.calibration.records import Levels, Rating, RatingSession, TurnToRate
@@ -24,7 +25,7 @@ from simulator.calibration.results import Results, results
 from simulator.calibration.scaled import machine_of
 from simulator.calibration.turns import ENOUGH, Candidate, draw, own
 from simulator.call import fold
-from simulator.errors import DataError, FormatError, SimulatorError
+from simulator.errors import CallError, DataError, FormatError, SimulatorError
 from simulator.rehearsal import Rehearsals
 from simulator.session import Grader, clean
 from simulator.vocabulary import Dimension, TurnsFrom
@@ -39,9 +40,9 @@ Data = Mapping[str, Any]
 class Studio:
     """The page's events as generators of views. One for a process; keeps nothing between two events."""
 
-    def __init__(self, rehearsals: Rehearsals, *, shared: bool = False) -> None:
-        """`shared`: others than the owner of this machine can open the page, so that the scale is chosen at the terminal."""
-        self._shared = shared
+    def __init__(self, rehearsals: Rehearsals, gate: Gate | None = None, *, shared: bool = False) -> None:
+        """`gate`: who comes in; without one everybody does. `shared`: others than the owner of this machine can open the page, so that the scale is chosen at the terminal."""
+        self._gate, self._shared = gate or Gate(rehearsals.store), shared
         self._rehearsals, self._store = rehearsals, rehearsals.store.calibration
         self._behind = ThreadPoolExecutor(max_workers=1, thread_name_prefix="calibration")
         self._acts: dict[str, Callable[[Browser, Data], Iterator[View]]] = {
@@ -54,18 +55,23 @@ class Studio:
         """Let the grading that is going on behind come to its end; what waits is left for the results screen."""
         self._behind.shutdown(wait=True, cancel_futures=True)
 
-    def load(self, kept: Any) -> Iterator[View]:
+    def load(self, kept: Any, keys: Keys = Keys()) -> Iterator[View]:
         """The page was opened or reloaded."""
-        browser = known(kept) or newcomer()
-        yield {"me": browser.kept}
-        yield from guarded(self._home(browser, {}))
+        yield from guarded(self._load(kept, keys))
 
-    def act(self, kept: Any, data: Any) -> Iterator[View]:
+    def act(self, kept: Any, data: Any, keys: Keys = Keys()) -> Iterator[View]:
         """A button: `data["do"]` names it, the rest is what it is about."""
-        yield from guarded(self._act(kept, data))
+        yield from guarded(self._act(kept, data, keys))
 
-    def _act(self, kept: Any, data: Any) -> Iterator[View]:
-        browser = recognised(kept)
+    def _load(self, kept: Any, keys: Keys) -> Iterator[View]:
+        browser = self._gate.machine_owner(kept, keys) or newcomer()
+        yield {"me": browser.kept}
+        yield from self._home(browser, {})
+
+    def _act(self, kept: Any, data: Any, keys: Keys) -> Iterator[View]:
+        browser = self._gate.machine_owner(kept, keys)
+        if browser is None:
+            raise CallError("this browser has no identity yet: reload the page")
         if not isinstance(data, dict) or str(data.get("do")) not in self._acts:
             raise FormatError("the page asked for something unknown: reload it")
         yield from self._acts[str(data["do"])](browser, data)

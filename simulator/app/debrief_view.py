@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from simulator.app.markup import (
     DIMENSIONS,
@@ -19,12 +20,14 @@ from simulator.app.markup import (
     tag_label,
 )
 from simulator.app.opinion_view import other_view
-from simulator.app.setup_view import PASS_MARK
+from simulator.app.setup_view import pass_marks
 from simulator.app.turn_view import caller_turn, trainee_turn
+from simulator.app.ways import EVERYTHING
 from simulator.call import Call
 from simulator.debrief import Advice, Debrief, DimensionSummary, MoodPoint, TechniqueUse
 from simulator.transcript import Speaker, Transcript
 from simulator.vocabulary import Dimension, Fault, Technique
+from simulator.workshop.rules import passed
 
 _REASON = re.compile(r"([a-z_ ]+?)(?: \d\.\d)? \(([+-]\d+\.\d)\)")
 
@@ -40,29 +43,24 @@ def debrief_page(
     failed: bool = False,
     beside: str = "",
     opening: bool = False,
+    marks: Mapping[Dimension, float] = EVERYTHING.marks,
 ) -> str:
     """The whole screen. `chart`: the mood curve as SVG; `better`: better words for the weakest turn (plain text), which
     are still being looked for if `looking` and could not be if `failed`; `beside`: the comparison with the call this
-    one was branched from; `opening`: it may take another debrief's place."""
+    one was branched from; `opening`: it may take another debrief's place; `marks`: the means to reach."""
     return (
         f'<article class="debrief" {of_call(call_id, opening=opening)}>'
-        f"{_head(call, told)}{_breath(told)}{beside}{_figures(told)}"
+        f"{_head(call, told, marks)}{_breath(told)}{beside}{_figures(told)}"
         f'<div class="two">{_advice("strength", "One thing to keep", told.strength)}'
         f"{_advice('fix', 'One thing to change', told.fix)}</div>"
         f"{_better(told, call, better, looking, failed)}"
-        f"{_dimensions(told)}{other_view(call)}{_mood(told, chart)}{_techniques(told)}"
+        f"{_dimensions(told, marks)}{other_view(call)}{_mood(told, chart)}{_techniques(told)}"
         f"{_transcript(call, told)}{_note(call, told)}{_talk(call)}{_downloads()}</article>"
     )
 
 
-def passed(told: Debrief) -> bool | None:
-    """Whether every dimension that applied reached the pass mark; None if none applied."""
-    means = [d.mean for d in told.dimensions if d.mean is not None]
-    return all(m >= PASS_MARK for m in means) if means else None
-
-
-def _head(call: Call, told: Debrief) -> str:
-    verdict = passed(told)
+def _head(call: Call, told: Debrief, marks: Mapping[Dimension, float]) -> str:
+    verdict = passed(marks, {d.dimension: d.mean for d in told.dimensions})
     word, kind = {
         True: ("Pass mark reached", "good"),
         False: ("Below the pass mark", "bad"),
@@ -85,8 +83,7 @@ def _head(call: Call, told: Debrief) -> str:
         f"<p>{esc(persona.name)} · {esc(start.scenario.title)} · {start.difficulty.value} · {WORDS[start.intensity]}</p>"
         f'<p><span class="pill {ending_class(told.outcome.ending if call.ended else None)}">'
         f"{esc(ENDINGS[told.outcome.ending]) if call.ended else 'Not finished'}</span> "
-        f'<span class="pill {kind}" title="Average of {PASS_MARK:g} or more on each dimension that applied">'
-        f"{word}</span>"
+        f'<span class="pill {kind}">{word}</span>'
         f'</p></div><div class="tools">{again}'
         '<button type="button" class="btn" data-act="new" id="another">Another call</button></div></header>'
     )
@@ -171,16 +168,15 @@ def _better(told: Debrief, call: Call, words: str, looking: bool, failed: bool) 
     )
 
 
-def _dimensions(told: Debrief) -> str:
-    rows = joined(_dimension(d) for d in told.dimensions)
+def _dimensions(told: Debrief, marks: Mapping[Dimension, float]) -> str:
+    rows = joined(_dimension(d, marks[d.dimension]) for d in told.dimensions)
     return (
         '<section class="card-box" aria-labelledby="h-dim"><h2 id="h-dim">Four dimensions</h2>'
-        f'<div class="dims">{rows}</div><p class="fine">Pass mark: {PASS_MARK:g} on average on each one that '
-        "applied.</p></section>"
+        f'<div class="dims">{rows}</div><p class="fine">Pass mark: {pass_marks(marks)}</p></section>'
     )
 
 
-def _dimension(summary: DimensionSummary) -> str:
+def _dimension(summary: DimensionSummary, mark: float) -> str:
     name = DIMENSIONS[summary.dimension]
     levels = joined(
         f'<a class="sq lv-{level}" href="#said-{turn}" data-jump="said-{turn}" '
@@ -189,13 +185,11 @@ def _dimension(summary: DimensionSummary) -> str:
     )
     mean = "–" if summary.mean is None else f"{summary.mean:.1f}"
     width = 0 if summary.mean is None else (summary.mean - 1) / 4 * 100
-    state = (
-        "never applied" if summary.mean is None else "passed" if summary.mean >= PASS_MARK else "below the pass mark"
-    )
+    state = "never applied" if summary.mean is None else "passed" if summary.mean >= mark else "below the pass mark"
     return (
         f'<div class="dim {mean_class(summary.mean)}"><div class="dim-top"><b>{name}</b><span class="dim-mean">'
         f"{mean}</span></div>"
-        f'<div class="bar" aria-hidden="true"><i style="width:{width:.0f}%"></i><u style="left:75%"></u></div>'
+        f'<div class="bar" aria-hidden="true"><i style="width:{width:.0f}%"></i><u style="left:{(mark - 1) / 4 * 100:.0f}%"></u></div>'
         f'<p class="fine">{state}</p><div class="sqs">{levels}</div></div>'
     )
 

@@ -1,27 +1,33 @@
-"""What every event of the page does. Each handler takes who the browser is from its own storage, never from elsewhere,
-and asks for calls as that owner: another browser's call is as unknown as one that never was."""
+"""What every event of the page does. Each handler asks the gate who the browser is, and asks for calls as that owner: another
+browser's call is as unknown as one that never was. A trainee in a workshop plays by its rules, checked at every event."""
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from simulator.app.after import After
 from simulator.app.call_view import notes, stage
 from simulator.app.history_view import history
-from simulator.app.identity import Browser, known, newcomer, recognised
+from simulator.app.gate import Gate, Keys
+from simulator.app.identity import Browser, newcomer
 from simulator.app.markup import esc, icon
 from simulator.app.play import finishing, handover_draft, opened, playing, shown
 from simulator.app.setup_view import form, preview
+from simulator.app.topbar import TITLE, topbar
 from simulator.app.views import View, banner, guarded, signal
 from simulator.consent import ask_first
-from simulator.errors import CallError, FormatError, SimulatorError, UnknownNameError
+from simulator.errors import CallError, DataError, FormatError, SimulatorError, UnknownNameError
 from simulator.measured import curve_of
 from simulator.persona import Persona, personas
 from simulator.rehearsal import Choices, Rehearsal, Rehearsals
 from simulator.scenario import Scenario, scenarios
 from simulator.session import clean
 from simulator.vocabulary import Difficulty, Intensity, Register
+from simulator.workshop.rules import allowed
+from simulator.workshop.rules import playing as playing_now
 
 PAGE = 20
 """Calls on one page of the history."""
@@ -33,8 +39,10 @@ Data = Mapping[str, Any]
 class Handlers:
     """The page's events as generators of views. One for a process; keeps nothing between two events."""
 
-    def __init__(self, rehearsals: Rehearsals) -> None:
+    def __init__(self, rehearsals: Rehearsals, gate: Gate | None = None) -> None:
+        """`gate`: who comes in; without one everybody does."""
         self.rehearsals = rehearsals
+        self.gate = gate or Gate(rehearsals.store)
         own = rehearsals.own_data
         found = personas(own / "personas" if own else None)
         self.personas = dict(sorted(found.items(), key=lambda item: bool(item[1].content_note.strip())))
@@ -48,23 +56,25 @@ class Handlers:
             "download": self._download,
         }  # fmt: skip
 
-    def load(self, kept: Any) -> Iterator[View]:
+    def load(self, kept: Any, keys: Keys = Keys()) -> Iterator[View]:
         """The page was opened or reloaded: go on where this browser was."""
-        yield from guarded(self._load(kept))
+        yield from guarded(self._load(kept, keys))
 
-    def send(self, kept: Any, text: Any, turns: Any = None) -> Iterator[View]:
+    def send(self, kept: Any, text: Any, turns: Any = None, keys: Keys = Keys()) -> Iterator[View]:
         """The trainee says `text` in the call the browser is in, of which the page shows so many turns."""
-        yield from guarded(self._send(kept, text, turns))
+        yield from guarded(self._send(kept, text, turns, keys))
 
-    def act(self, kept: Any, data: Any, typed: Any = "") -> Iterator[View]:
+    def act(self, kept: Any, data: Any, typed: Any = "", keys: Keys = Keys()) -> Iterator[View]:
         """A button or choice: `data["do"]` names it, the rest is what it is about. `typed`: the text box."""
-        yield from guarded(self._act(kept, data, typed))
+        yield from guarded(self._act(kept, data, typed, keys))
 
-    def _load(self, kept: Any) -> Iterator[View]:
-        browser = known(kept)
+    def _load(self, kept: Any, keys: Keys) -> Iterator[View]:
+        browser = self.gate.known(kept, keys)
         fresh = browser is None
         browser = browser or newcomer()
-        yield {"me": browser.kept, "setup": self.form(), "preview": self._preview({})}
+        if browser.seat is not None:
+            yield {"bar": topbar(TITLE, workshop=browser.seat.workshop.settings.title)}
+        yield {"me": browser.kept, "setup": self.form(browser), "preview": self._preview(browser, {})}
         found = None if fresh else self._current(browser, deliberate=isinstance(kept, dict) and kept.get("call") == "")
         if found is None:
             yield self._before(browser)
@@ -91,15 +101,21 @@ class Handlers:
         rows = self.rehearsals.store.calls(browser.owner, limit=PAGE)
         return next((r.id for r in rows if r.ending is None), None)
 
-    def form(self) -> str:
+    def form(self, browser: Browser) -> str:
         """The form of the first screen."""
-        persona, scenario = self._first()
-        return form(self.personas, self.scenarios, persona, scenario)
+        callers, situations = self._offered(browser)
+        return form(callers, situations, *_first(callers, situations), browser.ways)
 
-    def _first(self) -> tuple[str, str]:
-        persona = _FIRST[0] if _FIRST[0] in self.personas else next(iter(self.personas))
-        scenario = _FIRST[1] if _FIRST[1] in self.scenarios else next(iter(self.scenarios))
-        return persona, scenario
+    def _offered(self, browser: Browser) -> tuple[Mapping[str, Persona], Mapping[str, Scenario]]:
+        """Whom and what this browser may choose. Raises DataError if there is nothing left of what a workshop chose."""
+        if browser.seat is None:
+            return self.personas, self.scenarios
+        chosen = browser.seat.workshop.settings
+        callers = {i: p for i, p in self.personas.items() if i in chosen.personas}
+        situations = {i: s for i, s in self.scenarios.items() if i in chosen.scenarios}
+        if not callers or not situations:
+            raise DataError("the callers or situations of this workshop are not on this server any more: tell your facilitator")
+        return callers, situations
 
     def _before(self, browser: Browser) -> View:
         rows = self.rehearsals.store.calls(browser.owner, limit=PAGE)
@@ -113,18 +129,19 @@ class Handlers:
         )
         return {"me": browser.at("").kept, "resume": resume, "signal": signal(screen="before"), "banner": banner()}
 
-    def _send(self, kept: Any, text: Any, turns: Any) -> Iterator[View]:
-        browser = recognised(kept)
+    def _send(self, kept: Any, text: Any, turns: Any, keys: Keys) -> Iterator[View]:
+        browser = self.gate.recognised(kept, keys)
         if not isinstance(text, str):
             raise FormatError("what you say has to be text")
         rehearsal = self._call(browser, {})
         if turns and str(turns) != str(len(rehearsal.call.transcript)):
             yield shown(rehearsal)
             raise CallError("this call has gone on in another window: look at it first")
+        _now_is_the_time(browser)
         yield from playing(self.rehearsals, rehearsal, rehearsal.submit(text))
 
-    def _act(self, kept: Any, data: Any, typed: Any) -> Iterator[View]:
-        browser = recognised(kept)
+    def _act(self, kept: Any, data: Any, typed: Any, keys: Keys) -> Iterator[View]:
+        browser = self.gate.recognised(kept, keys)
         if not isinstance(data, dict) or str(data.get("do")) not in self._acts:
             raise FormatError("the page asked for something unknown: reload it")
         yield from self._acts[str(data["do"])](browser, {**data, "typed": typed if isinstance(typed, str) else ""})
@@ -136,17 +153,18 @@ class Handlers:
             raise CallError("there is no call going on: choose one first")
         return self.rehearsals.take_up(call_id, owner=browser.owner)
 
-    def _choices(self, data: Data) -> Choices:
-        first = self._first()
-        persona = _named("persona", self.personas, data.get("persona") or first[0])
-        scenario = _named("scenario", self.scenarios, data.get("scenario") or first[1])
+    def _choices(self, browser: Browser, data: Data) -> Choices:
+        callers, situations = self._offered(browser)
+        first, ways = _first(callers, situations), browser.ways
+        persona = _named("persona", callers, data.get("persona") or first[0])
+        scenario = _named("scenario", situations, data.get("scenario") or first[1])
         seed = str(data.get("seed") or "").strip()
         if seed and not (seed.isascii() and seed.isdigit() and len(seed) <= 9):
             raise FormatError("the seed must be a whole number of at most nine digits, or empty")
         try:
-            difficulty = Difficulty(data.get("difficulty") or Difficulty.EASY)
-            intensity = Intensity(data.get("intensity") or Intensity.REALISTIC)
-            medium = Register(data.get("register") or Register.PHONE)
+            difficulty = Difficulty(data.get("difficulty") or ways.difficulty)
+            intensity = Intensity(data.get("intensity") or ways.intensity)
+            medium = Register(data.get("register") or ways.register)
         except ValueError as error:
             raise FormatError("choose a difficulty, how harsh the caller may get, and phone or chat") from error
         return Choices(
@@ -154,14 +172,14 @@ class Handlers:
             scenario,
             difficulty,
             medium,
-            hints=data.get("mode") != "exam",
+            hints=data.get("mode") != "exam" if ways.hints is None else ways.hints,
             seed=int(seed) if seed else None,
             intensity=intensity,
             consented=data.get("consented") is True,
         )
 
-    def _preview(self, data: Data) -> str:
-        chosen = self._choices({**data, "seed": ""})
+    def _preview(self, browser: Browser, data: Data) -> str:
+        chosen = self._choices(browser, {**data, "seed": ""})
         return preview(
             chosen.persona,
             chosen.scenario,
@@ -169,17 +187,41 @@ class Handlers:
             exam=not chosen.hints,
             intensity=chosen.intensity,
             curve=curve_of(chosen.persona),
+            marks=browser.ways.marks,
         )
 
-    def _pick(self, _browser: Browser, data: Data) -> Iterator[View]:
-        yield {"preview": self._preview(data)}
+    def _pick(self, browser: Browser, data: Data) -> Iterator[View]:
+        yield {"preview": self._preview(browser, data)}
 
     def _start(self, browser: Browser, data: Data) -> Iterator[View]:
-        chosen = self._choices(data)
+        chosen = self._choices(browser, data)
         if chosen.persona.content_note.strip() and data.get("accepted") is not True:
             raise CallError("read the content note and tick it before you take this call")
         ask_first(chosen.intensity, chosen.consented, "Tick the box below that note, or choose another setting")
-        yield opened(browser, self.rehearsals.start(chosen, owner=browser.owner))
+        yield opened(browser, self._begun(browser, chosen))
+
+    def _begun(self, browser: Browser, chosen: Choices) -> Rehearsal:
+        """A new call; in a workshop, one that its rules allow and that counts as an attempt."""
+        seat = browser.seat
+        if seat is None:
+            return self.rehearsals.start(chosen, owner=browser.owner)
+        _now_is_the_time(browser)
+        allowed(
+            seat.workshop.settings,
+            persona=chosen.persona.id,
+            scenario=chosen.scenario.id,
+            difficulty=chosen.difficulty,
+            medium=chosen.medium,
+            intensity=chosen.intensity,
+            hints=chosen.hints,
+        )
+        kept, call_id = self.rehearsals.store.workshops, uuid.uuid4().hex
+        kept.claim(seat.member.id, call_id, most=seat.workshop.settings.attempts, at=time.time())
+        try:
+            return self.rehearsals.start(chosen, owner=browser.owner, call_id=call_id)
+        except BaseException:
+            kept.unclaim(seat.member.id, call_id)
+            raise
 
     def _same_again(self, browser: Browser, data: Data) -> Iterator[View]:
         start = self._call(browser, data).call.start
@@ -192,7 +234,7 @@ class Handlers:
             intensity=start.intensity,
             consented=start.consented,
         )
-        yield opened(browser, self.rehearsals.start(chosen, owner=browser.owner))
+        yield opened(browser, self._begun(browser, chosen))
 
     def _new(self, browser: Browser, _data: Data) -> Iterator[View]:
         yield self._before(browser)
@@ -262,6 +304,9 @@ class Handlers:
         turn = str(data.get("turn", ""))
         if not turn.isdigit():
             raise FormatError("the page did not say which turn to try again: reload it")
+        _now_is_the_time(browser)
+        if browser.seat is not None and not browser.seat.workshop.settings.hints:
+            raise CallError("in an exam no turn is tried again")
         old = self._call(browser, data)
         yield opened(browser, self.rehearsals.branch(old.id, int(turn), owner=browser.owner))
 
@@ -284,6 +329,20 @@ def _keep_note(rehearsal: Rehearsal, data: Data) -> None:
     text = data.get("text")
     if isinstance(text, str) and clean(text) != rehearsal.call.note:
         rehearsal.write_note(text)
+
+
+def _now_is_the_time(browser: Browser) -> None:
+    """Raises CallError while the browser's workshop, if it is in one, has not begun, is paused or is over."""
+    if browser.seat is not None:
+        playing_now(browser.seat.workshop)
+
+
+def _first(callers: Mapping[str, Persona], situations: Mapping[str, Scenario]) -> tuple[str, str]:
+    """What is chosen when the page opens."""
+    return (
+        _FIRST[0] if _FIRST[0] in callers else next(iter(callers)),
+        _FIRST[1] if _FIRST[1] in situations else next(iter(situations)),
+    )
 
 
 T = TypeVar("T", Persona, Scenario)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import CallError, StoreError
+from simulator.app.ways import EVERYTHING, Ways, ways_of
+from simulator.errors import StoreError
+from simulator.workshop.records import Seat
 
 STORAGE_KEY = "difficult-customer-simulator"
 """Fixed, so that a reload and a restarted server find the same browser again."""
@@ -19,19 +21,26 @@ _CALL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """What one browser remembers: its owner id (128 random bits) and the call it was last in ('' = none)."""
+    """What one browser remembers: its owner id (128 random bits) and the call it was last in ('' = none). A trainee in a
+    workshop has a `seat`, and the owner id that belongs to it, however many browsers they use."""
 
     owner: str
     call_id: str = ""
+    seat: Seat | None = None
 
     @property
     def kept(self) -> dict[str, str]:
         """As it goes into the browser's storage. Never empty: Gradio does not store empty values."""
         return {"owner": self.owner, "call": self.call_id}
 
+    @property
+    def ways(self) -> Ways:
+        """Which calls it may take."""
+        return ways_of(self.seat.workshop.settings) if self.seat is not None else EVERYTHING
+
     def at(self, call_id: str) -> Browser:
         """The same browser, in that call."""
-        return Browser(self.owner, call_id)
+        return replace(self, call_id=call_id)
 
 
 def known(kept: Any) -> Browser | None:
@@ -41,15 +50,16 @@ def known(kept: Any) -> Browser | None:
     owner, call_id = kept.get("owner"), kept.get("call", "")
     if not isinstance(owner, str) or not _OWNER.fullmatch(owner):
         return None
-    return Browser(owner, call_id if isinstance(call_id, str) and _CALL.fullmatch(call_id) else "")
+    return Browser(owner, _call(call_id))
 
 
-def recognised(kept: Any) -> Browser:
-    """The browser that `kept` describes. Raises CallError if it says nothing usable."""
-    browser = known(kept)
-    if browser is None:
-        raise CallError("this browser has no identity yet: reload the page")
-    return browser
+def call_of(kept: Any, owner: str) -> str:
+    """The call that `kept` says that owner was last in; '' if it is about somebody else."""
+    return _call(kept.get("call", "")) if isinstance(kept, dict) and kept.get("owner") == owner else ""
+
+
+def _call(call_id: Any) -> str:
+    return call_id if isinstance(call_id, str) and _CALL.fullmatch(call_id) else ""
 
 
 def newcomer() -> Browser:

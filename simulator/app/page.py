@@ -9,14 +9,14 @@ from typing import Any
 import gradio as gr
 
 from simulator.app import calibrate_page
+from simulator.app.gate import Gate, keys_from
 from simulator.app.handlers import Handlers
 from simulator.app.identity import STORAGE_KEY
 from simulator.app.region import filling, placed, region
-from simulator.app.topbar import topbar
+from simulator.app.topbar import TITLE, topbar
 from simulator.app.views import PARTS
 from simulator.rehearsal import Rehearsals
 
-TITLE = "Difficult-customer simulator"
 _SENT = "(me, text, stage) => [me, text, DCS.turns()]"
 """What a message is sent with: instead of the stage's HTML, the number of turns it shows."""
 
@@ -39,10 +39,11 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build(rehearsals: Rehearsals, *, secret: str, shared: bool = False) -> gr.Blocks:
-    """The page for these rehearsals. `secret`: with which browsers keep who they are (`identity.storage_secret`).
-    `shared`: whether other machines can open it."""
-    handlers = Handlers(rehearsals)
+def build(rehearsals: Rehearsals, *, secret: str, gate: Gate | None = None, shared: bool = False) -> gr.Blocks:
+    """The page for these rehearsals. `secret`: with which browsers keep who they are (`identity.storage_secret`);
+    `gate`: who comes in; `shared`: whether other machines can open it."""
+    gate = gate or Gate(rehearsals.store)
+    handlers = Handlers(rehearsals, gate)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         me = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=secret)
         with gr.Column(elem_id="app"):
@@ -77,25 +78,25 @@ def build(rehearsals: Rehearsals, *, secret: str, shared: bool = False) -> gr.Bl
             with gr.Column(elem_id="screen-history"):
                 history = region("history")
         parts: dict[str, Any] = {
-            "me": me, "signal": signal, "banner": banner, "resume": resume, "setup": setup, "preview": preview,
+            "me": me, "bar": bar, "signal": signal, "banner": banner, "resume": resume, "setup": setup, "preview": preview,
             "stage": stage, "desk": desk, "mood": mood, "notes": notes, "say": say, "debrief": debrief,
             "history": history,
         }  # fmt: skip
         how = filling([parts[name] for name in PARTS])
 
-        def on_load(kept: Any) -> Iterator[dict[Any, Any]]:
-            yield from placed(parts, handlers.load(kept))
+        def on_load(kept: Any, request: gr.Request) -> Iterator[dict[Any, Any]]:
+            yield from placed(parts, handlers.load(kept, keys_from(request)))
 
-        def on_send(kept: Any, text: Any, turns: Any) -> Iterator[dict[Any, Any]]:
-            yield from placed(parts, handlers.send(kept, text, turns))
+        def on_send(kept: Any, text: Any, turns: Any, request: gr.Request) -> Iterator[dict[Any, Any]]:
+            yield from placed(parts, handlers.send(kept, text, turns, keys_from(request)))
 
-        def on_act(kept: Any, typed: Any, event: gr.EventData) -> Iterator[dict[Any, Any]]:
-            yield from placed(parts, handlers.act(kept, event._data, typed))
+        def on_act(kept: Any, typed: Any, event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
+            yield from placed(parts, handlers.act(kept, event._data, typed, keys_from(request)))
 
         page.load(on_load, inputs=[me], **how)
         sent = {"inputs": [me, say, stage], "js": _SENT, "trigger_mode": "multiple"}
         gr.on([say.submit, send.click], on_send, **sent, **how)
         for part in (bar, resume, setup, preview, stage, notes, debrief, history):
             part.act(on_act, inputs=[me, say], trigger_mode="multiple", **how)
-    calibrate_page.add(page, rehearsals, secret=secret, title=TITLE, shared=shared)
+    calibrate_page.add(page, rehearsals, secret=secret, gate=gate, title=TITLE, shared=shared)
     return page

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from simulator.app.markup import WORDS, avatar, esc, icon, joined
+from simulator.app.markup import DIMENSIONS, WORDS, avatar, esc, icon, joined
 from simulator.app.record_view import articles, record
+from simulator.app.ways import EVERYTHING, Ways
 from simulator.cards import card, fragment
 from simulator.consent import MEANS
 from simulator.measured import Curve
 from simulator.persona import Persona
 from simulator.scenario import Scenario
-from simulator.vocabulary import Difficulty, Intensity, Register
+from simulator.vocabulary import Difficulty, Dimension, Intensity, Register
 
-PASS_MARK = 4.0
-"""Mean level that each dimension that applied has to reach."""
 HARSH_CONSENT = "I agree to this, and know that I can end the call at any time"
 """What a trainee ticks before a harsh call."""
 _HARD = {
@@ -27,9 +26,16 @@ _HARSH = {
     Intensity.REALISTIC: ("Realistic", "as people are"),
     Intensity.HARSH: ("Harsh", "swears at you"),
 }
+_OVER = {Register.PHONE: ("Phone", "as if spoken"), Register.CHAT: ("Chat", "as if typed")}
 
 
-def form(personas: Mapping[str, Persona], scenarios: Mapping[str, Scenario], persona: str, scenario: str) -> str:
+def form(
+    personas: Mapping[str, Persona],
+    scenarios: Mapping[str, Scenario],
+    persona: str,
+    scenario: str,
+    ways: Ways = EVERYTHING,
+) -> str:
     """The whole form. Every card is a real radio button; `persona` and `scenario` are the ones chosen at first."""
     return (
         '<form id="setup-form" data-change="pick" autocomplete="off">'
@@ -42,8 +48,8 @@ def form(personas: Mapping[str, Persona], scenarios: Mapping[str, Scenario], per
         f'<fieldset class="step"><legend><span class="no">2</span> What is it about?</legend><div class="cards small">'
         f"{joined(_situation(s, s.id == scenario) for s in scenarios.values())}</div></fieldset>"
         '<fieldset class="step"><legend><span class="no">3</span> How shall it go?</legend><div class="ways">'
-        f'<div class="stack">{_difficulties()}{_intensities()}</div>'
-        f'<div class="stack">{_registers()}{_modes()}</div></div>'
+        f'<div class="stack">{_difficulties(ways)}{_intensities(ways)}</div>'
+        f'<div class="stack">{_registers(ways)}{_modes(ways)}</div></div>'
         '<details class="more"><summary>More</summary><label for="seed">Seed '
         "<small>the same number, caller and words give the same moods again; empty = drawn</small></label>"
         '<input id="seed" name="seed" inputmode="numeric" pattern="[0-9]*" maxlength="9" placeholder="drawn"></details>'
@@ -84,30 +90,27 @@ def _segments(name: str, title: str, options: list[tuple[str, str, str, bool]]) 
     )
 
 
-def _difficulties() -> str:
-    options = [(d.value, *_HARD[d], d is Difficulty.EASY) for d in Difficulty]
+def _difficulties(ways: Ways) -> str:
+    options = [(d.value, *_HARD[d], d is ways.difficulty) for d in ways.difficulties]
     return _segments("difficulty", "Difficulty", options)
 
 
-def _intensities() -> str:
-    options = [(i.value, *_HARSH[i], i is Intensity.REALISTIC) for i in Intensity]
+def _intensities(ways: Ways) -> str:
+    options = [(i.value, *_HARSH[i], i is ways.intensity) for i in ways.intensities]
     return _segments("intensity", "How harsh may the caller get?", options)
 
 
-def _registers() -> str:
-    options = [
-        (Register.PHONE.value, "Phone", "as if spoken", True),
-        (Register.CHAT.value, "Chat", "as if typed", False),
-    ]
+def _registers(ways: Ways) -> str:
+    options = [(r.value, *_OVER[r], r is ways.register) for r in ways.registers]
     return _segments("register", "Over", options)
 
 
-def _modes() -> str:
+def _modes(ways: Ways) -> str:
     options = [
-        ("hints", "With hints", "mood and grades live", True),
-        ("exam", "Exam", "nothing until the end", False),
+        ("hints", "With hints", "mood and grades live", ways.hints is not False),
+        ("exam", "Exam", "nothing until the end", ways.hints is False),
     ]
-    return _segments("mode", "Help", options)
+    return _segments("mode", "Help", [o for o in options if ways.hints is None or o[3]])
 
 
 def preview(
@@ -117,6 +120,7 @@ def preview(
     exam: bool = False,
     intensity: Intensity = Intensity.REALISTIC,
     curve: Curve | None = None,
+    marks: Mapping[Dimension, float] = EVERYTHING.marks,
 ) -> str:
     """What the trainee should know before the phone rings, and the button that makes it ring. `curve`: how hard the persona
     was measured to be; an exam does not show it, nor anything else that tells what wins."""
@@ -141,14 +145,23 @@ def preview(
         f'data-act="start"{" aria-disabled=true" if first else ""}>'
         f'{icon("phone")} <span class="go-yes">Take the call</span><span class="go-no">{first}</span></button></div>'
         f'<div class="sec"><h3>Your goal</h3><p>{esc(scenario.goal)}</p></div>'
-        f'<div class="sec"><h3>Pass mark</h3><p>An average of <b>{PASS_MARK:g} or more</b> on each of the four '
-        "dimensions "
-        f"that applied: calmness, empathy, solution, closing. {help_}</p></div>"
+        f'<div class="sec"><h3>Pass mark</h3><p>{pass_marks(marks)} {help_}</p></div>'
         f"{'' if exam else _about(persona, curve, intensity)}"
         f'<details class="sec" data-k="record" open><summary><h3>Customer record</h3></summary>{record(scenario)}</details>'
         f'<details class="sec" data-k="kb"><summary><h3>Knowledge base</h3></summary>{articles(scenario, "pre")}</details>'
         "</section>"
     )
+
+
+def pass_marks(marks: Mapping[Dimension, float]) -> str:
+    """What has to be reached, as HTML."""
+    if len(set(marks.values())) == 1:
+        return (
+            f"An average of <b>{next(iter(marks.values())):g} or more</b> on each of the four dimensions that applied: "
+            "calmness, empathy, solution, closing."
+        )
+    each = ", ".join(f"{DIMENSIONS[d].lower()} <b>{mark:g}</b>" for d, mark in marks.items())
+    return f"On average, of each that applied: {each}."
 
 
 def _about(persona: Persona, curve: Curve | None, intensity: Intensity) -> str:

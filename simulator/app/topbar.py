@@ -5,24 +5,38 @@ from __future__ import annotations
 from simulator.app.markup import esc, icon
 
 
-def topbar(title: str, *, calls: bool = True) -> str:
+TITLE = "Difficult-customer simulator"
+
+
+def topbar(title: str, *, calls: bool = True, workshop: str = "") -> str:
     """Name, the ways to go, light or dark; and where finished caller turns are announced to screen readers. `calls`: on
-    the page where calls are taken; else on the one beside it."""
+    the page where calls are taken; else on the one beside it. `workshop`: title of the one that the trainee is in; then
+    the page's script keeps asking what the facilitator says."""
+    beside = (
+        '<a class="btn ghost" id="nav-workshop" href="./workshop">Workshop</a>'
+        if workshop
+        else '<a class="btn ghost" id="nav-calibrate" href="./calibrate">Calibrate</a>'
+    )
+    said = (
+        '<p class="room-strip" id="room-strip" role="status" data-now="./workshop/now" data-k="strip" hidden></p>'
+        if workshop
+        else ""
+    )
     ways = (
         '<button type="button" class="btn ghost" id="nav-new" data-act="new">New call</button>'
         '<button type="button" class="btn ghost" id="nav-history" data-act="history">Your calls</button>'
-        '<a class="btn ghost" id="nav-calibrate" href="./calibrate">Calibrate</a>'
+        f"{beside}"
         if calls
         else '<a class="btn ghost" id="nav-calls" href="./">Calls</a>'
     )
     return (
         '<header class="topbar" role="banner"><a class="skip" href="#app" data-skip>Skip to the content</a>'
-        f'<p class="brand">{_LOGO}<span>{esc(title)}</span></p>'
+        f'<p class="brand">{_LOGO}<span>{esc(workshop or title)}</span></p>'
         f'<nav aria-label="Main">{ways}'
         '<button type="button" class="btn ghost icon-only" id="nav-theme" data-theme aria-label="Light or dark">'
         f"{icon('sun')}"
         "</button></nav></header>"
-        '<p class="sr" id="announce" aria-live="polite"></p>'
+        f'{said}<p class="sr" id="announce" aria-live="polite"></p>'
     )
 
 

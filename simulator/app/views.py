@@ -13,10 +13,9 @@ from simulator.app.markup import esc, icon
 from simulator.errors import SimulatorError
 
 View = dict[str, Any]
-"""Part of the page → its new content. Parts: me, signal, banner, resume, setup, preview, stage, desk, mood, notes, say,
-debrief, history."""
+"""Part of the page → its new content; the parts are `PARTS`."""
 PARTS = (
-    "me", "signal", "banner", "resume", "setup", "preview", "stage", "desk", "mood", "notes", "say", "debrief",
+    "me", "bar", "signal", "banner", "resume", "setup", "preview", "stage", "desk", "mood", "notes", "say", "debrief",
     "history",
 )  # fmt: skip
 _log = logging.getLogger(__name__)

@@ -24,8 +24,10 @@ from simulator.events import EVENT, FORMAT, CallEnded, CallStarted, StoredEvent,
 from simulator.settings import settings
 from simulator.store import engine as backend
 from simulator.store.calibration import CalibrationStore
+from simulator.store.logins import LoginStore
 from simulator.store.migrate import bring_forward
 from simulator.store.tables import calls, events
+from simulator.store.workshops import WorkshopStore
 from simulator.vocabulary import Difficulty, Ending, Register
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -80,6 +82,8 @@ class Store:
         self._writes = backend.writing(engine)
         self._closed = False
         self.calibration = CalibrationStore(engine, self._told)
+        self.logins = LoginStore(engine, self._told)
+        self.workshops = WorkshopStore(engine, self._told)
 
     def create(self, stream: Iterable[StoredEvent], *, owner: str, call_id: str | None = None) -> CallRow:
         """Store a new call of `owner`: its `CallStarted` and whatever has followed (a branch, an import)."""
