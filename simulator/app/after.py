@@ -59,7 +59,13 @@ class After:
             return None if turn is None else self._found.get((rehearsal.id, turn))
 
     def _page(
-        self, browser: Browser, rehearsal: Rehearsal, *, looking: bool = False, failed: bool = False, opening: bool = False
+        self,
+        browser: Browser,
+        rehearsal: Rehearsal,
+        *,
+        looking: bool = False,
+        failed: bool = False,
+        opening: bool = False,
     ) -> str:
         call, told = rehearsal.call, rehearsal.debrief()
         found = self._known(rehearsal, told.weakest_turn)

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from simulator.app.after import After
 from simulator.app.call_view import notes, stage
-from simulator.app.history_view import history
 from simulator.app.gate import Gate, Keys
+from simulator.app.history_view import history
 from simulator.app.identity import Browser, newcomer
 from simulator.app.markup import esc, icon
 from simulator.app.play import finishing, handover_draft, opened, playing, shown
@@ -36,6 +36,14 @@ _FIRST = ("furious_repeated_failure", "telecom_double_billing")
 Data = Mapping[str, Any]
 
 
+def catalogue(rehearsals: Rehearsals) -> tuple[dict[str, Persona], dict[str, Scenario]]:
+    """Every caller and situation there is, the user's own included; callers with a content note come last."""
+    own = rehearsals.own_data
+    found = personas(own / "personas" if own else None)
+    callers = dict(sorted(found.items(), key=lambda item: bool(item[1].content_note.strip())))
+    return callers, scenarios(own / "scenarios" if own else None)
+
+
 class Handlers:
     """The page's events as generators of views. One for a process; keeps nothing between two events."""
 
@@ -43,10 +51,7 @@ class Handlers:
         """`gate`: who comes in; without one everybody does."""
         self.rehearsals = rehearsals
         self.gate = gate or Gate(rehearsals.store)
-        own = rehearsals.own_data
-        found = personas(own / "personas" if own else None)
-        self.personas = dict(sorted(found.items(), key=lambda item: bool(item[1].content_note.strip())))
-        self.scenarios = scenarios(own / "scenarios" if own else None)
+        self.personas, self.scenarios = catalogue(rehearsals)
         self.after = After(rehearsals)
         self._acts: dict[str, Callable[[Browser, Data], Iterator[View]]] = {
             "pick": self._pick, "start": self._start, "new": self._new, "history": self._history, "page": self._history,
@@ -114,7 +119,9 @@ class Handlers:
         callers = {i: p for i, p in self.personas.items() if i in chosen.personas}
         situations = {i: s for i, s in self.scenarios.items() if i in chosen.scenarios}
         if not callers or not situations:
-            raise DataError("the callers or situations of this workshop are not on this server any more: tell your facilitator")
+            raise DataError(
+                "the callers or situations of this workshop are not on this server any more: tell your facilitator"
+            )
         return callers, situations
 
     def _before(self, browser: Browser) -> View:

@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
 
+from simulator.app.gate import Gate
+from simulator.app.handlers import catalogue
 from simulator.app.identity import storage_secret
 from simulator.app.page import build, head, theme
 from simulator.app.region import AT_ONCE
+from simulator.app.room import Room, Turnstile, routes
 from simulator.rehearsal import Rehearsals
 from simulator.settings import is_loopback, settings
 
@@ -23,20 +27,27 @@ def serve(
     data_dir: Path | None = None,
     block: bool = True,
     quiet: bool = False,
+    closed: bool = False,
 ) -> tuple[gr.Blocks, str]:
-    """Serve the page until interrupted (`block`), or in the background. Returns it and its address.
+    """Serve the page until interrupted (`block`), or in the background. Returns it and its address. `closed`: only for
+    trainees who have joined a workshop, and facilitators; else also for whoever opens it.
 
     Raises StoreError if the browser key cannot be kept in `data_dir`, OSError if the port is taken.
     """
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     at = host or settings().host
-    page = build(rehearsals, secret=storage_secret(data_dir or settings().data_dir), shared=not is_loopback(at))
+    gate = Gate(rehearsals.store, closed=closed)
+    secret = storage_secret(data_dir or settings().data_dir)
+    page = build(rehearsals, secret=secret, gate=gate, shared=not is_loopback(at))
+    room = Room(rehearsals, gate, *catalogue(rehearsals))
     _, address, _ = page.queue(default_concurrency_limit=AT_ONCE, api_open=False).launch(
         server_name=at,
         server_port=settings().port if port is None else port,
         prevent_thread_lock=True,
         quiet=True,
+        # Gradio makes its server with these; routes given here come before its own, so that its catch-all does not answer.
+        app_kwargs={"routes": routes(room), "middleware": [Middleware(Turnstile, room=room)]},
         **launch_options(),
     )
     if not quiet:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from simulator.app.markup import esc, icon
 
-
 TITLE = "Difficult-customer simulator"
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 from typer.exceptions import TyperException
 
-from simulator.cli import backup, bench, calibration, catalogue, chat, export, grade, play, serve, setup
+from simulator.cli import backup, bench, calibration, catalogue, chat, export, facilitator, grade, play, serve, setup
 from simulator.cli.logs import log_unexpected, quiet_libraries
 from simulator.errors import SimulatorError, shorten
 
@@ -41,6 +41,7 @@ app.command("export")(export.export)
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.add_typer(calibration.calibration_app, name="calibration")
+app.add_typer(facilitator.facilitator_app, name="facilitator")
 
 
 @app.callback(invoke_without_command=True)

@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
@@ -42,19 +43,22 @@ def serve(
     without_login: Annotated[
         bool,
         typer.Option(
-            "--allow-network-without-login", help="Let other machines in: whoever reaches this port can use it."
+            "--allow-network-without-login",
+            help="Let other machines in without a login: whoever reaches this port can use it.",
         ),
     ] = False,
 ) -> None:
-    """Serve the web page on this machine."""
+    """Serve the web page on this machine; with a facilitator, also workshops for others."""
     from simulator.settings import is_loopback, settings
 
     chosen = settings()
     at_host, at_port = (host or chosen.host).strip(), port or chosen.port
-    if not is_loopback(at_host) and not without_login:
+    closed = not is_loopback(at_host) and not without_login
+    if closed and not _somebody_runs_it(chosen.data_dir / "calls.db"):
         raise typer.BadParameter(
-            f"{at_host} can be reached from other machines, and the page has no login: anybody there could take calls "
-            "with your model. Leave --host out to stay on this machine, or add --allow-network-without-login"
+            f"{at_host} can be reached from other machines, and the page has no login yet: anybody there could take calls "
+            "with your model. `simulator facilitator add NAME` makes one, for workshops; or leave --host out to stay on "
+            "this machine, or add --allow-network-without-login"
         )
     check_port(at_host, at_port)
     from simulator.cli.logs import log_to_file
@@ -78,7 +82,9 @@ def serve(
         from simulator.app import serve as start  # Gradio takes seconds to import: the models warm up meanwhile
 
         try:
-            page, address = start(rehearsals, at_host, at_port, data_dir=chosen.data_dir, block=False, quiet=True)
+            page, address = start(
+                rehearsals, at_host, at_port, data_dir=chosen.data_dir, block=False, quiet=True, closed=closed
+            )
         except OSError as error:  # somebody took the port in these seconds
             raise taken(at_host, at_port) from error
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -87,6 +93,10 @@ def serve(
             wait_until_it_answers(address, stop)
             if not stop.is_set():
                 say(f"The simulator is at {address} (Ctrl-C stops it)")
+                if closed:
+                    say(
+                        f"Trainees join at {_outside(at_host, at_port)}join, facilitators log in at {_outside(at_host, at_port)}room"
+                    )
                 if open_:
                     open_browser(address)
             while not stop.wait(0.5):
@@ -97,6 +107,29 @@ def serve(
                 page.close(verbose=False)
     if received and received[0] == signal.SIGINT:
         raise KeyboardInterrupt
+
+
+def _somebody_runs_it(file: Path) -> bool:
+    """Whether there is a facilitator: without one, a page for other machines would have no login."""
+    from simulator.store import open_store
+
+    if not file.is_file():
+        return False
+    with open_store(file) as store:
+        return bool(store.logins.facilitators())
+
+
+def _outside(host: str, port: int) -> str:
+    """The address by which other machines most likely reach this one."""
+    name = host
+    if host in ("0.0.0.0", "::", "[::]"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))  # sends nothing: it only asks which of our addresses would be used
+                name = probe.getsockname()[0]
+            except OSError:
+                name = socket.gethostname()
+    return f"http://{name}:{port}/"
 
 
 def check_port(host: str, port: int) -> None:

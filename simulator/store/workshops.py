@@ -62,7 +62,11 @@ class WorkshopStore:
         """A new workshop, with a join code of its own."""
         for _ in range(8):
             made = Workshop(
-                id=uuid.uuid4().hex, facilitator_id=facilitator_id, join_code=new_code(JOIN), made_at=at, settings=settings
+                id=uuid.uuid4().hex,
+                facilitator_id=facilitator_id,
+                join_code=new_code(JOIN),
+                made_at=at,
+                settings=settings,
             )
             row = made.model_dump(exclude={"settings"}) | {"payload": settings.model_dump_json()}
             try:
@@ -131,9 +135,7 @@ class WorkshopStore:
 
     def seat(self, key_hash: str, *, at: float) -> Seat | None:
         """Whose browser that is, and the workshop as it is now."""
-        wanted = (
-            select(members).join(seats).where(seats.c.key_hash == key_hash, seats.c.expires_at > at)
-        )
+        wanted = select(members).join(seats).where(seats.c.key_hash == key_hash, seats.c.expires_at > at)
         with self._told(), self._engine.begin() as connection:
             return _seat(connection, wanted)
 
@@ -224,7 +226,7 @@ class WorkshopStore:
             .order_by(of.created_at.desc(), of.id.desc())
         )  # fmt: skip
         used = (
-            select(attempts.c.member_id, func.count())
+            select(attempts.c.member_id, func.count().label("number"))
             .join(members, members.c.id == attempts.c.member_id)
             .where(members.c.workshop_id == workshop_id)
             .group_by(attempts.c.member_id)
@@ -232,7 +234,7 @@ class WorkshopStore:
         who = select(members).where(members.c.workshop_id == workshop_id)
         with self._told(), self._engine.begin() as connection:
             people = [_member(row) for row in connection.execute(who.order_by(members.c.joined_at, members.c.id))]
-            begun = {member_id: number for member_id, number in connection.execute(used)}
+            begun: dict[str, int] = {row.member_id: row.number for row in connection.execute(used)}
             found: dict[str, list[CallSeen]] = {}
             for row in connection.execute(theirs):
                 fields = dict(row._mapping)
@@ -308,9 +310,7 @@ class WorkshopStore:
                     connection.execute(delete(calls).where(*old))
                     left = select(calls.c.id).where(calls.c.owner == members.c.owner).exists()
                     done = connection.execute(
-                        delete(members).where(
-                            members.c.workshop_id == workshop.id, members.c.joined_at < before, ~left
-                        )
+                        delete(members).where(members.c.workshop_id == workshop.id, members.c.joined_at < before, ~left)
                     )
                 gone += found
                 if found or done.rowcount:
@@ -322,7 +322,7 @@ class WorkshopStore:
 
 def _begun(connection: Connection, member_id: str) -> int:
     wanted = select(func.coalesce(func.max(attempts.c.number), 0)).where(attempts.c.member_id == member_id)
-    return connection.scalars(wanted).one()
+    return int(connection.scalars(wanted).one())
 
 
 def _seat(connection: Connection, wanted: Select[Any]) -> Seat | None:
@@ -335,9 +335,7 @@ def _seat(connection: Connection, wanted: Select[Any]) -> Seat | None:
 
 def _find(connection: Connection, workshop_id: str, facilitator_id: str) -> Row[Any]:
     of = workshops.c
-    row = connection.execute(
-        select(workshops).where(of.id == workshop_id, of.facilitator_id == facilitator_id)
-    ).first()
+    row = connection.execute(select(workshops).where(of.id == workshop_id, of.facilitator_id == facilitator_id)).first()
     if row is None:
         raise UnknownNameError("workshop", workshop_id, ())
     return row

@@ -5,9 +5,10 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
 from simulator.assessment import Frozen, Level
+from simulator.errors import FormatError
 from simulator.vocabulary import Difficulty, Dimension, Intensity, Register
 
 
@@ -37,8 +38,17 @@ def one_line(text: str) -> str:
     return line
 
 
+def a_name(text: str) -> str:
+    """A name as it is kept. Raises FormatError for one that is empty or too long."""
+    try:
+        return _NAME.validate_python(text)
+    except ValidationError as error:
+        raise FormatError("write a name, at most 40 characters") from error
+
+
 Title = Annotated[str, Field(max_length=80), AfterValidator(one_line)]
 Name = Annotated[str, Field(max_length=40), AfterValidator(one_line)]
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 Mark = Annotated[float, Field(ge=1, le=5)]
 
 

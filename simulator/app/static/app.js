@@ -80,6 +80,7 @@
     if (name === "stage") staged($(".stage", element));
     if (name === "setup") restore(element);
     if (name === "preview") gate(element);
+    if (name === "bar") joined($("#room-strip", element));
   }
 
   const form = () => {
@@ -262,6 +263,31 @@
     const active = document.activeElement;
     const elsewhere = active && active !== document.body && !active.closest("#talk, #banner, #before-cols, #screen-after, #screen-history, #bar");
     if (!elsewhere && document.body.dataset.screen === "during") $("#say textarea")?.focus({ preventScroll: true });
+  }
+
+  /* ---- in a workshop: what the facilitator says, asked for every three seconds ---- */
+  let room = "";
+  function joined(strip) {
+    if (!strip || room) return;
+    room = strip.dataset.now;
+    const ask = async () => {
+      const shown = $("#room-strip");
+      try {
+        const answer = await fetch(room, { cache: "no-store" });
+        const now = answer.status === 403 ? { status: "gone", message: "" } : await answer.json();
+        const said = {
+          gone: "This browser has left the workshop: reload the page.",
+          waiting: "The workshop has not started yet.",
+          paused: "Your facilitator has paused the room. What you have typed stays here.",
+          ended: "The workshop has ended. Your debriefs are under Your calls.",
+        }[now.status];
+        const text = [said, now.message].filter(Boolean).join(" ");
+        shown.hidden = !text;
+        if (shown.textContent !== text) shown.textContent = text;
+      } catch { /* the server is away: ask again */ }
+      setTimeout(ask, 3000);
+    };
+    ask();
   }
 
   /* ---- orders from the server ---- */
