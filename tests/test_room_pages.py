@@ -79,7 +79,7 @@ def test_every_door_lets_in_whom_the_table_says(
     elif door.role is Role.OWNER and role is Role.FACILITATOR:
         assert answer.status_code == 404  # another facilitator's workshop is as unknown as one that never was
         assert answer.text == person.get(path.replace(shop, "f" * 32)).text
-    elif door.path.endswith("/now") or "/live" in door.path:
+    elif door.path.endswith("/now") or door.path.endswith("/live"):
         assert answer.status_code == 403
         assert set(answer.json()) == {"error"}
     else:
@@ -518,3 +518,77 @@ def test_deleting_a_workshop_deletes_the_calls(served: Served, ann: Person) -> N
     assert ann.get(f"/room/w/{shop}").status_code == 404
     assert person.get("/workshop").headers["location"] == "/join"
     assert not any(b"Xanthippe" in f.read_bytes() for f in files.iterdir() if f.is_file())
+
+
+# ---- the live room ----
+
+
+def test_the_room_shows_who_is_where_and_no_words(served: Served, ann: Person) -> None:
+    person, shop = fresh(served, ann, "Bo", attempts="1")
+    waiting = served.person()
+    waiting.join(ann.join_code(shop), "Cy")
+    live = f"/room/w/{shop}/live"
+    assert "Waiting: 2" in ann.get(live).text
+    call = begin(person)
+    here = {"owner": owner_of_person(person), "call": call}
+    person.say("My secret account is 4711.", here)
+    page = ann.get(live).text
+    for part in ("Waiting: 1", "In a call: 1", "Done: 0", "emanding", "Calm <b>3</b>"):
+        assert part in page, part
+    assert re.search(r'<td class="n">1</td>', page)
+    person.act(here, do="end")
+    assert "Done: 1" in ann.get(live).text
+    for path in ("", "/live", "/wall", "/wall/live", "/edit"):
+        assert "4711" not in ann.get(f"/room/w/{shop}{path}").text
+
+
+def test_the_wall_has_no_names(served: Served, ann: Person) -> None:
+    _, shop = fresh(served, ann, "Bartholomew")
+    assert "Bartholomew" in ann.get(f"/room/w/{shop}").text
+    for path in ("/wall", "/wall/live"):
+        assert "Bartholomew" not in ann.get(f"/room/w/{shop}{path}").text
+    assert ann.join_code(shop) in ann.get(f"/room/w/{shop}/wall").text
+
+
+def test_a_pause_refuses_turns_kindly_and_loses_nothing(served: Served, ann: Person) -> None:
+    person, shop = fresh(served, ann)
+    call = begin(person)
+    here = {"owner": owner_of_person(person), "call": call}
+    _pause(ann, shop, "yes")
+    assert person.get("/workshop/now").json() == {"status": "paused", "message": ""}
+    refused = person.event(SEND, [here, "Hello, this is Bo.", None])
+    assert "has paused the room" in json.dumps(refused)
+    assert "data-sent" not in json.dumps(refused)  # so the page leaves the words in the text box
+    assert [e.kind for e in served.rehearsals.store.events(call)] == ["call_started"]
+    for do in ("start", "same-again"):
+        assert "has paused the room" in person.act(here, do=do, persona="demanding", scenario="telecom_double_billing")
+    assert "Saved" in person.act(here, do="note", text="a note")
+    _pause(ann, shop, "no")
+    assert "This is turn 1." in person.say("Hello, this is Bo.", here)
+
+
+def _pause(facilitator: Person, shop: str, on: str) -> None:
+    token = facilitator.token(f"/room/w/{shop}")
+    answer = facilitator.http.post(f"/room/w/{shop}/pause", data={"token": token, "on": on})
+    assert answer.status_code == 303
+
+
+def test_a_message_reaches_everybody_in_the_workshop_only(served: Served, ann: Person) -> None:
+    person, shop = fresh(served, ann)
+    elsewhere, _ = fresh(served, ann)
+    assert (
+        ann.post(f"/room/w/{shop}/message", on=f"/room/w/{shop}", message=f"  Ask first. {SCRIPT}\n").status_code == 303
+    )
+    assert person.get("/workshop/now").json()["message"] == f"Ask first. {SCRIPT}"
+    assert elsewhere.get("/workshop/now").json()["message"] == ""
+    assert "<script>alert" not in ann.get(f"/room/w/{shop}/wall").text
+    assert ann.post(f"/room/w/{shop}/message", on=f"/room/w/{shop}", message="x" * 301).status_code == 400
+    ann.post(f"/room/w/{shop}/message", on=f"/room/w/{shop}", message=" ")
+    assert person.get("/workshop/now").json()["message"] == ""
+
+
+def test_the_qr_code_is_the_address_and_says_nothing_else(ann: Person, shop: str) -> None:
+    page = ann.get(f"/room/w/{shop}").text
+    drawn = re.findall(r"<svg.*?</svg>", page, re.S)[0]
+    assert set(re.findall(r"<(\w+)", drawn)) <= {"svg", "path"}
+    assert f"{ann.address}/join/{ann.join_code(shop).replace('-', '')}" in page

@@ -66,6 +66,11 @@ DOORS = (
     Door("POST", "/room/w/{workshop}/delete", Role.OWNER, desk.delete),
     Door("POST", "/room/w/{workshop}/start", Role.OWNER, live.start),
     Door("POST", "/room/w/{workshop}/end", Role.OWNER, live.end),
+    Door("GET", "/room/w/{workshop}/live", Role.OWNER, live.room_live),
+    Door("GET", "/room/w/{workshop}/wall", Role.OWNER, live.wall_page),
+    Door("GET", "/room/w/{workshop}/wall/live", Role.OWNER, live.wall_live),
+    Door("POST", "/room/w/{workshop}/pause", Role.OWNER, live.pause),
+    Door("POST", "/room/w/{workshop}/message", Role.OWNER, live.message),
     Door("POST", "/room/w/{workshop}/code", Role.OWNER, live.new_return_code),
 )
 
@@ -115,7 +120,7 @@ class _Way:
 
     def _refusal(self, request: Request, visit: Visit) -> Response | None:
         """Why this visitor does not come in here, or None: by role, then by where the form was sent from."""
-        role, plainly = self._door.role, self._door.path.endswith("/now")
+        role, plainly = self._door.role, self._door.path.endswith(("/now", "/live"))
         missing = (role is Role.TRAINEE and visit.seat is None) or (
             role in (Role.FACILITATOR, Role.OWNER) and visit.facilitator is None
         )

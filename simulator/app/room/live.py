@@ -3,14 +3,57 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import segno
 from markupsafe import Markup
 from starlette.responses import Response
 
 from simulator.app.room.visit import Visit, page, see
+from simulator.assessment import Assessment
+from simulator.errors import CallError
+from simulator.store.workshops import CallSeen, Place
+from simulator.vocabulary import Dimension
 from simulator.workshop.codes import RETURN, digest, new_code
-from simulator.workshop.records import Workshop
+from simulator.workshop.records import Member, Status, Workshop, one_line
+
+LONGEST_MESSAGE = 300
+"""Characters of a message to everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One trainee as the room sees them: `state` is waiting, calling or done; `call` the one they are in, or were last;
+    `levels` of the turn that was graded last in it; `quiet` the seconds since anything happened in it."""
+
+    member: Member
+    state: str
+    begun: int
+    call: CallSeen | None
+    levels: Mapping[Dimension, int | None]
+    quiet: float
+
+
+def rows(visit: Visit) -> list[Row]:
+    """Everybody in the room, now. No words: numbers only."""
+    places = visit.room.workshops.room(visit.shop.id)
+    last = {p.member.id: _current(p) for p in places}
+    grades = visit.room.workshops.last_grades([c.id for c in last.values() if c is not None])
+    return [_row(visit, p, last[p.member.id], grades) for p in places]
+
+
+def _current(place: Place) -> CallSeen | None:
+    """The call that the trainee is in: the one in which something happened last, of those that go on if there are any."""
+    going_on = [c for c in place.calls if c.ending is None]
+    return max(going_on or place.calls, key=lambda c: c.updated_at, default=None)
+
+
+def _row(visit: Visit, place: Place, call: CallSeen | None, grades: Mapping[str, Assessment]) -> Row:
+    calling = call is not None and call.ending is None
+    state = "calling" if calling else "done" if place.begun >= visit.shop.settings.attempts else "waiting"
+    levels = grades[call.id].levels if call is not None and call.id in grades else {}
+    return Row(place.member, state, place.begun, call, levels, visit.now - call.updated_at if call is not None else 0.0)
 
 
 def room_page(visit: Visit, back: str = "", whose: str = "") -> Response:
@@ -19,12 +62,45 @@ def room_page(visit: Visit, back: str = "", whose: str = "") -> Response:
         visit,
         "room.html",
         shop=visit.shop,
-        places=visit.room.workshops.room(visit.shop.id),
+        rows=rows(visit),
         address=join_address(visit),
         qr=qr(join_address(visit)),
         back=back,
         whose=whose,
     )
+
+
+def room_live(visit: Visit) -> Response:
+    """The part of the room that changes by itself."""
+    return page(visit, "room_live.html", shop=visit.shop, rows=rows(visit))
+
+
+def wall_page(visit: Visit) -> Response:
+    """For the wall: the code, how many are where, and nobody's name."""
+    address = join_address(visit)
+    return page(visit, "wall.html", shop=visit.shop, rows=rows(visit), address=address, qr=qr(address))
+
+
+def wall_live(visit: Visit) -> Response:
+    """The part of the wall that changes by itself."""
+    return page(visit, "wall_live.html", shop=visit.shop, rows=rows(visit))
+
+
+def pause(visit: Visit) -> Response:
+    """Everybody stops, or goes on: turns that are being answered are finished, new ones are refused until then."""
+    on = visit.text("on") == "yes"
+    if visit.shop.status not in (Status.OPEN, Status.PAUSED):
+        raise CallError("only a workshop that is open can be paused")
+    return _changed(visit, visit.shop.model_copy(update={"paused_at": visit.now if on else None}))
+
+
+def message(visit: Visit) -> Response:
+    """What everybody sees at the top of their page; empty takes it away."""
+    try:
+        text = one_line(visit.text("message", most=LONGEST_MESSAGE))
+    except ValueError:
+        text = ""
+    return _changed(visit, visit.shop.model_copy(update={"message": text}))
 
 
 def join_address(visit: Visit) -> str:
