@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simulator.app.gate import keys_of
-from simulator.app.room import desk, entrance, live, trainee
+from simulator.app.room import desk, entrance, group_page, live, trainee
 from simulator.app.room.visit import FORM, HEADERS, Room, Visit, page, see, with_cookie
 from simulator.app.views import puzzled
 from simulator.errors import BusyError, SimulatorError, StoreError, UnknownNameError
@@ -54,6 +54,7 @@ DOORS = (
     Door("GET", "/room/static/{name}", Role.NOBODY, entrance.static_file),
     Door("GET", "/workshop", Role.TRAINEE, trainee.workshop_page),
     Door("GET", "/workshop/now", Role.TRAINEE, trainee.now),
+    Door("POST", "/workshop/share", Role.TRAINEE, trainee.share),
     Door("POST", "/workshop/leave", Role.TRAINEE, trainee.leave),
     Door("GET", "/room", Role.FACILITATOR, desk.desk_page),
     Door("POST", "/room/logout", Role.FACILITATOR, entrance.log_out),
@@ -71,6 +72,8 @@ DOORS = (
     Door("GET", "/room/w/{workshop}/wall/live", Role.OWNER, live.wall_live),
     Door("POST", "/room/w/{workshop}/pause", Role.OWNER, live.pause),
     Door("POST", "/room/w/{workshop}/message", Role.OWNER, live.message),
+    Door("GET", "/room/w/{workshop}/group", Role.OWNER, group_page.group_page),
+    Door("GET", "/room/w/{workshop}/results.csv", Role.OWNER, group_page.results),
     Door("POST", "/room/w/{workshop}/code", Role.OWNER, live.new_return_code),
 )
 

@@ -28,6 +28,12 @@ def now(visit: Visit) -> Response:
     return JSONResponse({"status": shop.status.value, "message": shop.message}, headers=HEADERS)
 
 
+def share(visit: Visit) -> Response:
+    """Whether a moment of theirs may be shown to the group."""
+    visit.room.workshops.share(visit.member.id, visit.text("yes") == "yes")
+    return see("/workshop")
+
+
 def leave(visit: Visit) -> Response:
     """This browser forgets who sits here; with the return code the trainee comes back."""
     visit.room.workshops.stand_up(digest(visit.key))

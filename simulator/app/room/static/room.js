@@ -1,5 +1,5 @@
 /* What the room's pages do without reloading: parts that are refreshed every two seconds, the facilitator's words on a trainee's
-   page, and asking back before something is ended. Everything works without this script, by reloading. */
+   page, printing, and asking back before something is ended. Everything works without this script, by reloading. */
 (() => {
   const EVERY = 2000;
 
@@ -42,6 +42,12 @@
       setTimeout(ask, EVERY);
     };
     ask();
+  }
+
+  /* ---- printing ---- */
+  for (const button of document.querySelectorAll("[data-print]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => print());
   }
 
   /* ---- asking back ---- */

@@ -1,0 +1,76 @@
+"""Debriefing the group: one page to talk over together, and the results to take home."""
+
+from __future__ import annotations
+
+import logging
+import re
+
+from starlette.responses import Response
+
+from simulator.app.markup import TECHNIQUES
+from simulator.app.room.visit import HEADERS, Visit, page
+from simulator.call import fold
+from simulator.errors import SimulatorError
+from simulator.rubric import rubric
+from simulator.workshop.group import FEW, Played, heat, levels, means, missed, moments, results_csv
+from simulator.workshop.records import Reading
+
+_log = logging.getLogger(__name__)
+
+
+def played(visit: Visit) -> list[Played]:
+    """Every call of the workshop that counts, with what people have said about its grades; one that cannot be read is
+    left out, and logged."""
+    counted = [
+        (p.member, c) for p in visit.room.workshops.room(visit.shop.id) for c in p.calls if c.attempt is not None
+    ]
+    given = visit.room.workshops.regrades([c.id for _, c in counted])
+    found: list[Played] = []
+    for member, seen in counted:
+        assert seen.attempt is not None
+        try:
+            call = fold(visit.room.rehearsals.store.events(seen.id, owner=member.owner))
+        except SimulatorError as error:
+            _log.warning("call %s is not in the results: %s", seen.id, error)
+            continue
+        theirs = tuple(g for g in given if g.call_id == seen.id)
+        found.append(Played(member, seen.attempt, seen.id, call, theirs))
+    return sorted(found, key=lambda one: (one.member.joined_at, one.member.id, one.attempt))
+
+
+def group_page(visit: Visit) -> Response:
+    """The group's numbers without names, unless these are asked for; and moments of those who agreed."""
+    graded = [one for one in played(visit) if one.call.grades]
+    rows, shown = heat(graded, visit.shop.settings.pass_marks), moments(graded)
+    for moment in shown:
+        line = Reading(
+            at=visit.now,
+            who=visit.host.name,
+            what="a moment, for the group",
+            member_id=moment.member.id,
+            call_id=moment.call_id,
+        )
+        visit.room.workshops.note_reading(visit.shop.id, line)
+    asked = {one.call.start.scenario.id: one.call.start.scenario for one in graded}
+    return page(
+        visit,
+        "group.html",
+        shop=visit.shop,
+        rows=rows,
+        everybody=means(turn for one in graded for turn in levels(one.call, one.regrades).values()),
+        calls=len(graded),
+        missed=[(TECHNIQUES[t], rubric().techniques[t], count) for t, count in missed(graded)],
+        moments=shown,
+        scenarios=asked.values(),
+        names=visit.query.get("names") == "yes",
+        few=len(rows) < FEW,
+    )
+
+
+def results(visit: Visit) -> Response:
+    """The results as a file for a spreadsheet."""
+    settings = visit.shop.settings
+    text = results_csv(settings.title, played(visit), settings.pass_marks)
+    name = re.sub(r"[^a-z0-9]+", "-", settings.title.lower()).strip("-")[:40] or "workshop"
+    headers = {**HEADERS, "Content-Disposition": f'attachment; filename="results-{name}.csv"'}
+    return Response("\ufeff" + text, media_type="text/csv; charset=utf-8", headers=headers)

@@ -1,0 +1,185 @@
+"""What the calls of a group say together: means per trainee, what most of them missed, the moments that moved a caller most,
+and the rows of its results. Pure: calls in, numbers out.
+
+Only attempts count; a second try from some turn is practice. Where a person has graded a turn again, their level takes the
+machine's place in what is called human, and both are kept apart everywhere.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from simulator.call import Call
+from simulator.debrief import debrief
+from simulator.transcript import Speaker
+from simulator.vocabulary import Dimension, Technique
+from simulator.workshop.records import Member, Regrade
+from simulator.workshop.rules import passed
+
+Means = dict[Dimension, float | None]
+FEW = 4
+"""So many trainees from which numbers without names do not tell who is who."""
+MOST_MISSED, MOMENTS = 6, 2
+_RISKY = "=+-@\t\r\n＝＋－＠"
+"""What a spreadsheet takes for the beginning of a formula."""
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """A call that counts: whose, which attempt, and what people have said about its grades (the oldest first)."""
+
+    member: Member
+    attempt: int
+    call_id: str
+    call: Call
+    regrades: tuple[Regrade, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Trainee:
+    """A line of the heat map: means over all turns of their `calls` calls; `number` stands for the name."""
+
+    member: Member
+    number: int
+    calls: int
+    means: Means
+    passed: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A turn that moved the caller: `before` and `after` are the caller's words, `gained` how much better (worse: negative)
+    it left them, all four feelings together."""
+
+    member: Member
+    call_id: str
+    turn: int
+    caller: str
+    situation: str
+    before: str
+    said: str
+    after: str
+    thought: str
+    gained: float
+
+
+def levels(call: Call, regrades: Iterable[Regrade] = ()) -> dict[int, dict[Dimension, int | None]]:
+    """The levels of every graded turn; with `regrades`, the last person's where there is one."""
+    found = {turn: dict(grades.levels) for turn, grades in sorted(call.grades.items())}
+    for given in regrades:
+        if given.turn in found:
+            found[given.turn] |= given.levels
+    return found
+
+
+def means(turns: Iterable[Mapping[Dimension, int | None]]) -> Means:
+    """The mean level of each dimension over these turns; None where it never applied."""
+    seen = [level for turn in turns for level in turn.items()]
+    found: Means = {}
+    for dimension in Dimension:
+        applied = [level for d, level in seen if d is dimension and level is not None]
+        found[dimension] = round(sum(applied) / len(applied), 2) if applied else None
+    return found
+
+
+def heat(played: Sequence[Played], marks: Mapping[Dimension, float]) -> list[Trainee]:
+    """A line for every trainee who has a graded turn, in an order that tells nothing about them; people's grades count."""
+    by_member: dict[str, list[Played]] = {}
+    for one in played:
+        by_member.setdefault(one.member.id, []).append(one)
+    rows: list[Trainee] = []
+    for number, (_, theirs) in enumerate(sorted(by_member.items()), 1):  # ids are drawn at random
+        found = means(turn for one in theirs for turn in levels(one.call, one.regrades).values())
+        rows.append(Trainee(theirs[0].member, number, len(theirs), found, passed(marks, found)))
+    return rows
+
+
+def missed(played: Iterable[Played]) -> list[tuple[Technique, int]]:
+    """Techniques that calls asked for and did not get, with in how many calls, the most often missed first."""
+    counted = Counter(use.technique for one in played for use in debrief(one.call).missed)
+    return counted.most_common(MOST_MISSED)
+
+
+def moments(played: Iterable[Played]) -> list[Moment]:
+    """The turns with the largest swing of a caller's state, of different calls, by those who agreed to be shown."""
+    best: list[Moment] = []
+    for one in played:
+        points = [p for p in debrief(one.call).mood if p.turn > 0] if one.member.shares else []
+        if points:
+            point = max(points, key=lambda p: abs(p.gained))
+            turns = one.call.transcript.turns
+            after = turns[point.turn + 1].text if point.turn + 1 < len(turns) else ""
+            before = turns[point.turn - 1]
+            best.append(
+                Moment(
+                    one.member,
+                    one.call_id,
+                    point.turn,
+                    one.call.start.persona.label,
+                    one.call.start.scenario.title,
+                    before.text if before.speaker is Speaker.CALLER else "",
+                    turns[point.turn].text,
+                    after,
+                    point.thought,
+                    point.gained,
+                )
+            )
+    return sorted(best, key=lambda m: -abs(m.gained))[:MOMENTS]
+
+
+def unsure(one: Played) -> tuple[int, ...]:
+    """Turns of that call that the evaluator marked unsure and nobody has graded again."""
+    seen = {given.turn for given in one.regrades}
+    return tuple(turn for turn, grades in sorted(one.call.grades.items()) if grades.unsure and turn not in seen)
+
+
+# ---- results ----
+
+
+def results_csv(title: str, played: Iterable[Played], marks: Mapping[Dimension, float]) -> str:
+    """One row for each call, in the order of trainees and attempts. `…_machine` is the evaluator's mean level (1-5),
+    `…_human` the mean with people's grades in place of the machine's where they gave some, else empty."""
+    out = io.StringIO()
+    columns = [
+        "workshop", "trainee", "attempt", "started_utc", "caller", "situation", "difficulty", "register", "intensity",
+        "help", "ending", "turns", *(f"{d.value}_machine" for d in Dimension), *(f"{d.value}_human" for d in Dimension),
+        "passed_machine", "passed_human", "turns_regraded", "comments", "completed", "grader",
+    ]  # fmt: skip
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(columns)
+    for one in played:
+        writer.writerow([cell(value) for value in _result(title, one, marks)])
+    return out.getvalue()
+
+
+def _result(title: str, one: Played, marks: Mapping[Dimension, float]) -> list[object]:
+    call, start = one.call, one.call.start
+    machine = means(levels(call).values())
+    human = means(levels(call, one.regrades).values()) if one.regrades else dict.fromkeys(Dimension)
+    return [
+        title, one.member.name, one.attempt, datetime.fromtimestamp(start.at, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        start.persona.id, start.scenario.id, start.difficulty.value, start.medium.value, start.intensity.value,
+        "hints" if start.hints else "exam", call.ended.ending.value if call.ended else "",
+        sum(t.speaker is Speaker.TRAINEE for t in call.transcript), *machine.values(), *human.values(),
+        _word(passed(marks, machine)), _word(passed(marks, human)), len({g.turn for g in one.regrades}),
+        " | ".join(f"turn {g.turn + 1}, {g.by}: {g.comment}" for g in one.regrades if g.comment),
+        "yes" if call.ended else "no", start.grader,
+    ]  # fmt: skip
+
+
+def _word(verdict: bool | None) -> str:
+    return {True: "yes", False: "no", None: ""}[verdict]
+
+
+def cell(value: object) -> object:
+    """A value as it may stand in a spreadsheet: text that would be taken for a formula begins with an apostrophe."""
+    if value is None:
+        return ""
+    if isinstance(value, str) and value.lstrip(" \u00a0")[:1] and value.lstrip(" \u00a0")[0] in _RISKY:
+        return f"'{value}"
+    return value
