@@ -31,7 +31,7 @@ def ann(served: Served) -> Person:
 
 @pytest.fixture(scope="module")
 def shop(ann: Person) -> str:
-    made = ann.workshop()
+    made = ann.workshop(may_read="yes")
     assert ann.post(f"/room/w/{made}/start", on=f"/room/w/{made}").status_code == 303
     return made
 
@@ -592,3 +592,175 @@ def test_the_qr_code_is_the_address_and_says_nothing_else(ann: Person, shop: str
     drawn = re.findall(r"<svg.*?</svg>", page, re.S)[0]
     assert set(re.findall(r"<(\w+)", drawn)) <= {"svg", "path"}
     assert f"{ann.address}/join/{ann.join_code(shop).replace('-', '')}" in page
+
+
+# ---- debriefing, review, privacy ----
+
+
+@pytest.fixture
+def spoken(served: Served, ann: Person) -> tuple[Person, str, str]:
+    """A trainee who has said something in a call that may be read, the workshop, and the call."""
+    person, shop = fresh(served, ann, "Bartholomew", may_read="yes")
+    call = begin(person)
+    here = {"owner": owner_of_person(person), "call": call}
+    for text in ("My secret account is 4711.", f"Second turn {SCRIPT}"):
+        person.say(text, here)
+    return person, shop, call
+
+
+def test_the_group_is_debriefed_without_names_or_words(
+    served: Served, ann: Person, spoken: tuple[Person, str, str]
+) -> None:
+    person, shop, _ = spoken
+    empty = ann.workshop()
+    assert "Nothing to talk over yet" in ann.get(f"/room/w/{empty}/group").text
+    page = ann.get(f"/room/w/{shop}/group").text
+    for part in ("Trainee 1", "3.0", "What was missed most", "Nobody has agreed", "Questions for the group"):
+        assert part in page
+    for hidden in ("Bartholomew", "4711", "Second turn"):
+        assert hidden not in page
+    assert "Bartholomew" in ann.get(f"/room/w/{shop}/group?names=yes").text
+    assert _reads(served, shop) == 0
+    person.post("/workshop/share", on="/workshop", yes="yes")
+    page = ann.get(f"/room/w/{shop}/group").text
+    assert "Second turn" in page
+    assert "<script>alert" not in page
+    assert "Bartholomew" not in page
+    assert _reads(served, shop) == 1
+    assert "a moment, for the group" in person.get("/workshop").text
+
+
+def _reads(served: Served, shop: str) -> int:
+    return len(served.rehearsals.store.workshops.readings(shop))
+
+
+def test_results_are_a_file_that_no_spreadsheet_runs(served: Served, ann: Person) -> None:
+    person, shop = fresh(served, ann, "=HYPERLINK(1)", title="+T")
+    call = begin(person)
+    person.say("=1+1", {"owner": owner_of_person(person), "call": call})
+    answer = ann.get(f"/room/w/{shop}/results.csv")
+    assert answer.headers["content-disposition"] == 'attachment; filename="results-t.csv"'
+    lines = answer.text.lstrip("\ufeff").splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("'+T,'=HYPERLINK(1),1,")
+    assert not re.findall(r"(?:^|,)[=+@-]", lines[1])
+
+
+def test_a_turn_is_graded_again_and_both_grades_are_kept(
+    served: Served, ann: Person, spoken: tuple[Person, str, str]
+) -> None:
+    person, shop, call = spoken
+    assert call in ann.get(f"/room/w/{shop}/review").text
+    assert "4711" not in ann.get(f"/room/w/{shop}/review").text
+    page = ann.get(f"/room/w/{shop}/call/{call}")
+    assert "4711" in page.text
+    assert "<script>alert" not in page.text
+    assert "read a call" in person.get("/workshop").text
+    on, to = f"/room/w/{shop}/call/{call}", f"/room/w/{shop}/call/{call}/0"
+    assert ann.post(to, on=on, calmness="5", empathy="none", comment=f"Warm. {SCRIPT}").status_code == 303
+    assert ann.post(to, on=on, calmness="4").status_code == 303
+    given = served.rehearsals.store.workshops.regrades([call])
+    assert [(g.by, g.levels) for g in given] == [("Ann", {"calmness": 5, "empathy": None}), ("Ann", {"calmness": 4})]
+    row = ann.get(f"/room/w/{shop}/results.csv").text.splitlines()
+    found = dict(zip(row[0].lstrip("\ufeff").split(","), row[1].split(","), strict=False))
+    assert (found["calmness_machine"], found["calmness_human"]) == ("3.0", "3.5")
+    mine = person.get("/workshop").text
+    assert "Warm. &lt;script&gt;" in mine
+    assert "Calm <b>4</b>" in mine
+
+
+@pytest.mark.parametrize(
+    ("turn", "fields", "status"),
+    [
+        ("0", {"calmness": "6"}, 400),
+        ("0", {"calmness": "none"}, 400),
+        ("0", {"empathy": "x"}, 400),
+        ("0", {}, 400),
+        ("0", {"comment": "x" * 1001}, 400),
+        ("1", {"calmness": "3"}, 404),
+        ("99", {"calmness": "3"}, 404),
+        ("-1", {"calmness": "3"}, 404),
+        ("²", {"calmness": "3"}, 404),
+    ],
+)
+def test_grades_that_cannot_be_are_refused(
+    turn: str, fields: dict[str, str], status: int, served: Served, ann: Person, spoken: tuple[Person, str, str]
+) -> None:
+    _, shop, call = spoken
+    answer = ann.post(f"/room/w/{shop}/call/{call}/{turn}", on=f"/room/w/{shop}/call/{call}", **fields)
+    assert answer.status_code == status
+    assert served.rehearsals.store.workshops.regrades([call]) == []
+
+
+def test_words_are_read_only_where_trainees_were_told_so(
+    served: Served, ann: Person, spoken: tuple[Person, str, str]
+) -> None:
+    person, private = fresh(served, ann)
+    call = begin(person)
+    person.say("My secret account is 4711.", {"owner": owner_of_person(person), "call": call})
+    _, shop, readable = spoken
+    assert "nobody reads" in ann.get(f"/room/w/{private}/review").text
+    for path in (f"/room/w/{private}/call/{call}", f"/room/w/{shop}/call/{call}"):
+        answer = ann.get(path)
+        assert answer.status_code in (400, 404)
+        assert "4711" not in answer.text
+    answer = ann.post(f"/room/w/{private}/call/{call}/0", on=f"/room/w/{private}", calmness="5")
+    assert answer.status_code == 400
+    assert _reads(served, private) == 0
+    other = served.facilitator("Olga")
+    assert other.get(f"/room/w/{shop}/call/{readable}").status_code == 404
+    assert other.get(f"/room/w/{other.workshop(may_read='yes')}/call/{readable}").status_code == 404
+
+
+def test_the_audit_log_names_who_and_whom(ann: Person, spoken: tuple[Person, str, str]) -> None:
+    _, shop, call = spoken
+    assert "Nobody has read anything" in ann.get(f"/room/w/{shop}/audit").text
+    ann.get(f"/room/w/{shop}/call/{call}")
+    page = ann.get(f"/room/w/{shop}/audit").text
+    assert "Bartholomew" in page
+    assert "Ann" in page
+
+
+def test_a_trainee_gets_all_their_data_and_nobody_elses(
+    served: Served, ann: Person, spoken: tuple[Person, str, str]
+) -> None:
+    person, shop, call = spoken
+    neighbour = served.person()
+    neighbour.join(ann.join_code(shop), "Neighbour")
+    answer = person.get("/workshop/data.json")
+    kept = answer.json()
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert kept["member"]["name"] == "Bartholomew"
+    assert [c["id"] for c in kept["calls"]] == [call]
+    assert [e["kind"] for e in kept["calls"][0]["events"]][:2] == ["call_started", "trainee_spoke"]
+    assert "4711" in answer.text
+    other = neighbour.get("/workshop/data.json")
+    assert other.json()["calls"] == []
+    assert "4711" not in other.text
+    assert "hash" not in answer.text
+
+
+def test_a_trainee_deletes_everything_of_theirs(served: Served, ann: Person, spoken: tuple[Person, str, str]) -> None:
+    person, shop, call = spoken
+    assert person.post("/workshop/delete", on="/workshop").status_code == 400
+    assert len(served.rehearsals.store.events(call)) > 1
+    gone = person.post("/workshop/delete", on="/workshop", sure="yes")
+    assert "is deleted" in gone.text
+    assert person.get("/workshop").headers["location"] == "/join"
+    assert person.event(LOAD, [None]) == [{"msg": "refused", "status": 403}]
+    assert "Bartholomew" not in ann.get(f"/room/w/{shop}").text
+    assert call not in ann.get(f"/room/w/{shop}/review").text
+
+
+def test_old_calls_are_swept_away(served: Served, ann: Person, spoken: tuple[Person, str, str]) -> None:
+    import time
+
+    from simulator.app.room.retention import sweep
+
+    person, shop, call = spoken
+    sweep(served.rehearsals, time.time() + 29 * 86_400)
+    assert call in person.load()
+    person.post("/workshop/leave", on="/workshop")
+    sweep(served.rehearsals, time.time() + 31 * 86_400)
+    assert call not in ann.get(f"/room/w/{shop}/review").text
+    assert "Nobody has joined yet" in ann.get(f"/room/w/{shop}/live").text

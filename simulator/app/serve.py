@@ -15,6 +15,7 @@ from simulator.app.identity import storage_secret
 from simulator.app.page import build, head, theme
 from simulator.app.region import AT_ONCE
 from simulator.app.room import Room, Turnstile, routes
+from simulator.app.room.retention import keep_sweeping
 from simulator.rehearsal import Rehearsals
 from simulator.settings import is_loopback, settings
 
@@ -50,6 +51,7 @@ def serve(
         app_kwargs={"routes": routes(room), "middleware": [Middleware(Turnstile, room=room)]},
         **launch_options(),
     )
+    keep_sweeping(rehearsals, lambda: bool(page.is_running))
     if not quiet:
         print(f"The simulator is at {address} (Ctrl+C stops it)", flush=True)
     if block:

@@ -18,11 +18,14 @@ from simulator.workshop.records import Reading
 _log = logging.getLogger(__name__)
 
 
-def played(visit: Visit) -> list[Played]:
-    """Every call of the workshop that counts, with what people have said about its grades; one that cannot be read is
-    left out, and logged."""
+def played(visit: Visit, only: str | None = None) -> list[Played]:
+    """Every call of the workshop that counts (`only`: that one, if it is among them), with what people have said about its
+    grades; one that cannot be read is left out, and logged."""
     counted = [
-        (p.member, c) for p in visit.room.workshops.room(visit.shop.id) for c in p.calls if c.attempt is not None
+        (p.member, c)
+        for p in visit.room.workshops.room(visit.shop.id)
+        for c in p.calls
+        if c.attempt is not None and only in (None, c.id)
     ]
     given = visit.room.workshops.regrades([c.id for _, c in counted])
     found: list[Played] = []
