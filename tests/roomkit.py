@@ -45,7 +45,12 @@ class Person:
 
     def __init__(self, address: str, **headers: str) -> None:
         self.address = address.rstrip("/")
-        self.http = httpx.Client(base_url=self.address, headers=headers, follow_redirects=False, timeout=30)
+        single = httpx.Limits(
+            max_keepalive_connections=0
+        )  # a kept connection may be closed while the test does something else
+        self.http = httpx.Client(
+            base_url=self.address, headers=headers, follow_redirects=False, timeout=30, limits=single
+        )
 
     def get(self, path: str) -> httpx.Response:
         return self.http.get(path)

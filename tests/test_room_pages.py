@@ -157,8 +157,8 @@ def test_every_event_of_a_trainee_is_their_own_whatever_it_says(served: Served, 
     victim, _ = fresh(served, ann, "Victim")
     call = begin(victim)
     forged = {"owner": owner_of_person(victim), "call": call}
-    victim.say("My secret account is 4711.", forged)
-    assert "4711" in victim.act(forged, do="go-on", call=call)
+    victim.say("My secret word is marzipan.", forged)
+    assert "marzipan" in victim.act(forged, do="go-on", call=call)
     thief, _ = fresh(served, ann, "Thief")
     acts = ("open", "go-on", "branch", "download", "delete", "history", "resume", "end", "note", "debrief", "hold")
     told = [thief.event(ACT, [forged, "hi"], {"do": do, "call": call, "turn": "0", "what": "jsonl"}) for do in acts]
@@ -166,9 +166,9 @@ def test_every_event_of_a_trainee_is_their_own_whatever_it_says(served: Served, 
         data = [forged, "hi", None] if number == SEND else [forged, "hi"] if 2 <= number <= 9 else [forged]
         told.append(thief.event(number, data, {"do": "open", "call": call}))
     assert all(len(messages) > 1 for messages in told)
-    assert "4711" not in json.dumps(told)
+    assert "marzipan" not in json.dumps(told)
     assert [e.kind for e in served.rehearsals.store.events(call)].count("trainee_spoke") == 1
-    assert "4711" in victim.act(forged, do="go-on", call=call)
+    assert "marzipan" in victim.act(forged, do="go-on", call=call)
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "a" * 43, "'; DROP TABLE seats; --", "a" * 20_000, "%00"])
@@ -531,7 +531,7 @@ def test_the_room_shows_who_is_where_and_no_words(served: Served, ann: Person) -
     assert "Waiting: 2" in ann.get(live).text
     call = begin(person)
     here = {"owner": owner_of_person(person), "call": call}
-    person.say("My secret account is 4711.", here)
+    person.say("My secret word is marzipan.", here)
     page = ann.get(live).text
     for part in ("Waiting: 1", "In a call: 1", "Done: 0", "emanding", "Calm <b>3</b>"):
         assert part in page, part
@@ -539,7 +539,7 @@ def test_the_room_shows_who_is_where_and_no_words(served: Served, ann: Person) -
     person.act(here, do="end")
     assert "Done: 1" in ann.get(live).text
     for path in ("", "/live", "/wall", "/wall/live", "/edit"):
-        assert "4711" not in ann.get(f"/room/w/{shop}{path}").text
+        assert "marzipan" not in ann.get(f"/room/w/{shop}{path}").text
 
 
 def test_the_wall_has_no_names(served: Served, ann: Person) -> None:
@@ -603,7 +603,7 @@ def spoken(served: Served, ann: Person) -> tuple[Person, str, str]:
     person, shop = fresh(served, ann, "Bartholomew", may_read="yes")
     call = begin(person)
     here = {"owner": owner_of_person(person), "call": call}
-    for text in ("My secret account is 4711.", f"Second turn {SCRIPT}"):
+    for text in ("My secret word is marzipan.", f"Second turn {SCRIPT}"):
         person.say(text, here)
     return person, shop, call
 
@@ -617,7 +617,7 @@ def test_the_group_is_debriefed_without_names_or_words(
     page = ann.get(f"/room/w/{shop}/group").text
     for part in ("Trainee 1", "3.0", "What was missed most", "Nobody has agreed", "Questions for the group"):
         assert part in page
-    for hidden in ("Bartholomew", "4711", "Second turn"):
+    for hidden in ("Bartholomew", "marzipan", "Second turn"):
         assert hidden not in page
     assert "Bartholomew" in ann.get(f"/room/w/{shop}/group?names=yes").text
     assert _reads(served, shop) == 0
@@ -651,9 +651,9 @@ def test_a_turn_is_graded_again_and_both_grades_are_kept(
 ) -> None:
     person, shop, call = spoken
     assert call in ann.get(f"/room/w/{shop}/review").text
-    assert "4711" not in ann.get(f"/room/w/{shop}/review").text
+    assert "marzipan" not in ann.get(f"/room/w/{shop}/review").text
     page = ann.get(f"/room/w/{shop}/call/{call}")
-    assert "4711" in page.text
+    assert "marzipan" in page.text
     assert "<script>alert" not in page.text
     assert "read a call" in person.get("/workshop").text
     on, to = f"/room/w/{shop}/call/{call}", f"/room/w/{shop}/call/{call}/0"
@@ -697,13 +697,13 @@ def test_words_are_read_only_where_trainees_were_told_so(
 ) -> None:
     person, private = fresh(served, ann)
     call = begin(person)
-    person.say("My secret account is 4711.", {"owner": owner_of_person(person), "call": call})
+    person.say("My secret word is marzipan.", {"owner": owner_of_person(person), "call": call})
     _, shop, readable = spoken
     assert "nobody reads" in ann.get(f"/room/w/{private}/review").text
     for path in (f"/room/w/{private}/call/{call}", f"/room/w/{shop}/call/{call}"):
         answer = ann.get(path)
         assert answer.status_code in (400, 404)
-        assert "4711" not in answer.text
+        assert "marzipan" not in answer.text
     answer = ann.post(f"/room/w/{private}/call/{call}/0", on=f"/room/w/{private}", calmness="5")
     assert answer.status_code == 400
     assert _reads(served, private) == 0
@@ -733,10 +733,10 @@ def test_a_trainee_gets_all_their_data_and_nobody_elses(
     assert kept["member"]["name"] == "Bartholomew"
     assert [c["id"] for c in kept["calls"]] == [call]
     assert [e["kind"] for e in kept["calls"][0]["events"]][:2] == ["call_started", "trainee_spoke"]
-    assert "4711" in answer.text
+    assert "marzipan" in answer.text
     other = neighbour.get("/workshop/data.json")
     assert other.json()["calls"] == []
-    assert "4711" not in other.text
+    assert "marzipan" not in other.text
     assert "hash" not in answer.text
 
 
