@@ -360,6 +360,25 @@ def test_serve_keeps_to_this_machine(terminal):
     assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "localhost", "::1", "[::1]")))
 
 
+def test_serve_lets_others_in_once_somebody_runs_workshops(terminal, monkeypatch):
+    elsewhere = ("serve", "--host", "203.0.113.9")
+    assert "facilitator add" in terminal(*elsewhere).err
+    for first, again, told in (("short", "short", "10 to 200"), ("long enough", "long enouhg", "not the same")):
+        typed = iter((first, again))
+        monkeypatch.setattr("simulator.cli.facilitator.typer.prompt", lambda *_, typed=typed, **__: next(typed))
+        done = terminal("facilitator", "add", "Ann")
+        assert (done.code, told in done.err) == (2, True)
+    assert terminal("facilitator", "list").out.strip() == ""
+    monkeypatch.setattr("simulator.cli.facilitator.typer.prompt", lambda *_, **__: "long enough")
+    assert terminal("facilitator", "add", " Ann\t").code == 0
+    assert "already" in terminal("facilitator", "add", "ANN").err
+    assert terminal("facilitator", "list").out.startswith("Ann\t20")
+    assert terminal("facilitator", "password", "ann").code == 0
+    assert "Did you mean Ann" in terminal("facilitator", "password", "Anm").err
+    assert "long enough" not in terminal("facilitator", "list").out
+    assert "not an address of this machine" in terminal(*elsewhere).err  # no word about logins any more
+
+
 def test_a_port_in_use_is_told_with_a_free_one(terminal):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from importlib.resources import files
 
 import pytest
 from builders import assessment, play, started
@@ -304,3 +306,11 @@ def test_results_are_one_row_a_call_with_both_grades() -> None:
     )
     assert first["started_utc"] == "2025-06-15 15:06:40"
     assert started().at == 1_750_000_000.0
+
+
+def test_the_columns_are_those_of_the_format() -> None:
+    section = (files("simulator") / "formats.md").read_text(encoding="utf-8").split("## Workshop results, version 1")[1]
+    named = re.findall(
+        r"`(\w+)`", "".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
+    )
+    assert sorted(named) == sorted(group.COLUMNS)

@@ -29,6 +29,14 @@ _RISKY = "=+-@\t\r\n＝＋－＠"
 """What a spreadsheet takes for the beginning of a formula."""
 
 
+COLUMNS = (
+    "workshop", "trainee", "attempt", "started_utc", "caller", "situation", "difficulty", "register", "intensity",
+    "help", "ending", "turns", *(f"{d.value}_machine" for d in Dimension), *(f"{d.value}_human" for d in Dimension),
+    "passed_machine", "passed_human", "turns_regraded", "comments", "completed", "grader",
+)  # fmt: skip
+"""Of the results, as `formats.md` explains them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Played:
     """A call that counts: whose, which attempt, and what people have said about its grades (the oldest first)."""
@@ -145,13 +153,8 @@ def results_csv(title: str, played: Iterable[Played], marks: Mapping[Dimension, 
     """One row for each call, in the order of trainees and attempts. `…_machine` is the evaluator's mean level (1-5),
     `…_human` the mean with people's grades in place of the machine's where they gave some, else empty."""
     out = io.StringIO()
-    columns = [
-        "workshop", "trainee", "attempt", "started_utc", "caller", "situation", "difficulty", "register", "intensity",
-        "help", "ending", "turns", *(f"{d.value}_machine" for d in Dimension), *(f"{d.value}_human" for d in Dimension),
-        "passed_machine", "passed_human", "turns_regraded", "comments", "completed", "grader",
-    ]  # fmt: skip
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(columns)
+    writer.writerow(COLUMNS)
     for one in played:
         writer.writerow([cell(value) for value in _result(title, one, marks)])
     return out.getvalue()

@@ -165,7 +165,7 @@
   function surprise() {
     for (const name of ["persona", "scenario"]) {
       const all = $$(`#setup-form input[name=${name}]:not(:checked)`);
-      all[Math.floor(Math.random() * all.length)].checked = true;
+      if (all.length) all[Math.floor(Math.random() * all.length)].checked = true;
     }
     const first = $("#setup-form input[name=persona]:checked");
     first.dispatchEvent(new Event("change", { bubbles: true }));
