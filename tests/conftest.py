@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from postgres import ENGINES, Server, empty, running
@@ -26,6 +28,32 @@ def postgres() -> Iterator[Server]:
 def where(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database, once of every engine."""
     return empty(request.param, request, tmp_path)
+
+
+class Reopened:
+    """A store that is closed and opened again between any two calls: nothing may live in memory only."""
+
+    def __init__(self, where: str, *path: str) -> None:
+        self._where, self._path = where, path
+
+    def __getattr__(self, name: str) -> Reopened:
+        return Reopened(self._where, *self._path, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        from simulator.store import open_store
+
+        with open_store(self._where) as store:
+            return attrgetter(".".join(self._path))(store)(*args, **kwargs)
+
+
+@pytest.fixture(params=["open", "reopened"])
+def store(request: pytest.FixtureRequest, where: str) -> Iterator[Any]:
+    """A new store at `where`; what holds for it holds for every engine, and over restarts."""
+    from simulator.store import open_store
+
+    made: Any = Reopened(where) if request.param == "reopened" else open_store(where)
+    yield made
+    made.close()
 
 
 @pytest.fixture(autouse=True)

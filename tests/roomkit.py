@@ -144,12 +144,12 @@ class Served:
 
 
 @contextmanager
-def room(folder: Path, *, closed: bool = True, grades: tuple[Any, ...] = ()) -> Iterator[Served]:
-    """The app with a scripted caller, on a free port of this machine."""
+def room(folder: Path, *, closed: bool = True, grades: tuple[Any, ...] = (), database: str = "") -> Iterator[Served]:
+    """The app with a scripted caller, on a free port of this machine; its calls in that database, else in the folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with open_store(folder / "calls.db") as store:
+    with open_store(database or folder / "calls.db") as store:
         rehearsals = Rehearsals(builders.ScriptedVoice(), builders.ScriptedGrader(*grades), store)
         page, address = serve(rehearsals, "127.0.0.1", port, data_dir=folder, block=False, quiet=True, closed=closed)
         try:

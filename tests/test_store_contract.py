@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import FrozenInstanceError
-from pathlib import Path
-from typing import Any
 
 import pytest
 from builders import BEGAN, assessment, drain, persona, play, session, started, worker
@@ -21,29 +19,6 @@ from simulator.events import Branch, CallEnded, CallerSaying, NoteWritten, Store
 from simulator.session import branch
 from simulator.store import Store, open_store
 from simulator.vocabulary import Difficulty, Ending, Fault, Intensity, Register, Technique
-
-
-class Reopened:
-    """A store that is closed and opened again between any two calls: nothing may live in memory only."""
-
-    def __init__(self, where: str) -> None:
-        self._where = where
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with open_store(self._where) as store:
-                return getattr(store, name)(*args, **kwargs)
-
-        return call
-
-
-@pytest.fixture(params=[f"{engine}{how}" for engine in ENGINES for how in ("", " reopened")])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
-    engine, _, reopened = request.param.partition(" ")
-    place = empty(engine, request, tmp_path)
-    made: Any = Reopened(place) if reopened else open_store(place)
-    yield made
-    made.close()
 
 
 def note(text: str, at: float = BEGAN) -> NoteWritten:

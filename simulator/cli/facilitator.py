@@ -73,8 +73,7 @@ def _asked() -> str:
 
 @contextmanager
 def _opened() -> Iterator[LoginStore]:
-    from simulator.settings import settings
     from simulator.store import open_store
 
-    with open_store(settings().data_dir / "calls.db") as store:
+    with open_store() as store:
         yield store.logins

@@ -54,7 +54,7 @@ def serve(
     chosen = settings()
     at_host, at_port = (host or chosen.host).strip(), port or chosen.port
     closed = not is_loopback(at_host) and not without_login
-    if closed and not _somebody_runs_it(chosen.data_dir / "calls.db"):
+    if closed and not _somebody_runs_it(chosen.database):
         raise typer.BadParameter(
             f"{at_host} can be reached from other machines, and the page has no login yet: anybody there could take calls "
             "with your model. `simulator facilitator add NAME` makes one, for workshops; or leave --host out to stay on "
@@ -109,13 +109,13 @@ def serve(
         raise KeyboardInterrupt
 
 
-def _somebody_runs_it(file: Path) -> bool:
+def _somebody_runs_it(database: str | Path) -> bool:
     """Whether there is a facilitator: without one, a page for other machines would have no login."""
-    from simulator.store import open_store
+    from simulator.store import is_made, open_store
 
-    if not file.is_file():
+    if not is_made(database):
         return False
-    with open_store(file) as store:
+    with open_store(database) as store:
         return bool(store.logins.facilitators())
 
 

@@ -180,6 +180,11 @@ class Store:
                 connection.execute(delete(calls).where(calls.c.id == call_id))
             backend.forget(self._engine)
 
+    @property
+    def place(self) -> str:
+        """Which database it is, for a message."""
+        return backend.of(self._engine).place(self._engine)
+
     def close(self) -> None:
         """Let go of the database. May be called twice."""
         self._closed = True
@@ -197,6 +202,8 @@ class Store:
         return backend.told(self._engine)
 
     def _find(self, connection: Connection, call_id: str, owner: str | None) -> CallRow:
+        if not _ID.fullmatch(call_id):  # no call has it, and PostgreSQL refuses to look for some
+            raise UnknownNameError("call", call_id, ())
         wanted = select(calls).where(calls.c.id == call_id)
         row = connection.execute(wanted if owner is None else wanted.where(calls.c.owner == owner)).first()
         if row is None:

@@ -7,8 +7,8 @@ deletes, and what has been kept long enough, is deleted from the file.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,13 +97,15 @@ class WorkshopStore:
             row = connection.execute(select(workshops).where(workshops.c.join_code == join_code)).first()
         return _workshop(row) if row is not None else None
 
-    def change(self, changed: Workshop) -> None:
-        """Keep a workshop as it now is: its settings, when it began, ended, was paused, and its message."""
-        values = changed.model_dump(include={"opened_at", "ended_at", "paused_at", "message"})
-        values["payload"] = changed.settings.model_dump_json()
+    def change(self, workshop_id: str, facilitator_id: str, how: Callable[[Workshop, int], Workshop]) -> None:
+        """Keep a workshop as `how` makes it from what it is now and how many have joined: its settings, when it began,
+        ended, was paused, and its message. Nobody joins or changes it meanwhile. Raises UnknownNameError, and what `how`
+        raises: nothing is changed then."""
         with self._told(), self._writes.begin() as connection:
-            _find(connection, changed.id, changed.facilitator_id)
-            connection.execute(update(workshops).where(workshops.c.id == changed.id).values(values))
+            changed = how(_workshop(_find(connection, workshop_id, facilitator_id)), _joined(connection, workshop_id))
+            values = changed.model_dump(include={"opened_at", "ended_at", "paused_at", "message"})
+            values["payload"] = changed.settings.model_dump_json()
+            connection.execute(update(workshops).where(workshops.c.id == workshop_id).values(values))
 
     def delete(self, workshop_id: str, facilitator_id: str) -> None:
         """Remove a workshop with its members and all their calls for good. Raises UnknownNameError."""
@@ -118,19 +120,19 @@ class WorkshopStore:
     # ---- members ----
 
     def join(self, workshop_id: str, name: str, *, return_hash: str, at: float) -> Member:
-        """A new member of that name; several may have the same."""
+        """A new member of that name; several may have the same. Raises UnknownNameError for a workshop that is gone."""
         member_id = uuid.uuid4().hex
         member = Member(
             id=member_id, workshop_id=workshop_id, owner=owner_of(member_id), name=name, joined_at=at, shares=False
         )
-        with self._told(), self._writes.begin() as connection:
+        with self._belonging("workshop", workshop_id), self._writes.begin() as connection:
             connection.execute(insert(members), member.model_dump() | {"return_hash": return_hash})
         return member
 
     def sit(self, member_id: str, key_hash: str, *, at: float, until: float) -> None:
-        """That browser is the member's `until` then."""
+        """That browser is the member's `until` then. Raises UnknownNameError for a member who is gone."""
         row = {"key_hash": key_hash, "member_id": member_id, "made_at": at, "expires_at": until}
-        with self._told(), self._writes.begin() as connection:
+        with self._belonging("trainee", member_id), self._writes.begin() as connection:
             connection.execute(insert(seats), row)
 
     def seat(self, key_hash: str, *, at: float) -> Seat | None:
@@ -168,12 +170,6 @@ class WorkshopStore:
         with self._told(), self._writes.begin() as connection:
             connection.execute(update(members).where(members.c.id == member_id).values(shares=shares))
 
-    def count(self, workshop_id: str) -> int:
-        """How many have joined."""
-        wanted = select(func.count()).select_from(members).where(members.c.workshop_id == workshop_id)
-        with self._told(), self._engine.begin() as connection:
-            return connection.scalars(wanted).one()
-
     def forget_member(self, member: Member) -> None:
         """Remove a member, their calls and everything that was added to these, for good."""
         with self._told():
@@ -195,7 +191,7 @@ class WorkshopStore:
                     )
                 row = {"member_id": member_id, "number": used + 1, "call_id": call_id, "at": at}
                 connection.execute(insert(attempts), row)
-        except IntegrityError as error:  # another window of theirs was quicker, or they have deleted themself
+        except IntegrityError as error:  # they have deleted themself meanwhile
             raise CallError("that did not work: reload the page and try again") from error
         return used + 1
 
@@ -278,8 +274,8 @@ class WorkshopStore:
             return [Regrade.model_validate_json(text) for text in connection.scalars(wanted)] if call_ids else []
 
     def note_reading(self, workshop_id: str, reading: Reading) -> None:
-        """Add a line to the audit log."""
-        with self._told(), self._writes.begin() as connection:
+        """Add a line to the audit log. Raises UnknownNameError for a workshop that is gone."""
+        with self._belonging("workshop", workshop_id), self._writes.begin() as connection:
             connection.execute(insert(readings), reading.model_dump() | {"workshop_id": workshop_id})
 
     def readings(self, workshop_id: str, *, member_id: str | None = None, limit: int = 500) -> list[Reading]:
@@ -296,8 +292,10 @@ class WorkshopStore:
 
     def expire(self, *, at: float) -> list[str]:
         """Delete what has been kept long enough: members' calls that were last used as many days ago as their workshop
-        says, and members who have none left and joined as long ago. Ids of the calls that are gone."""
+        says, and members who have none left and joined as long ago; also calls that were begun at the moment in which
+        their member was deleted. Ids of the calls that are gone."""
         gone: list[str] = []
+        members_gone = 0
         with self._told():
             with self._engine.begin() as connection:
                 every = [_workshop(row) for row in connection.execute(select(workshops))]
@@ -313,11 +311,30 @@ class WorkshopStore:
                         delete(members).where(members.c.workshop_id == workshop.id, members.c.joined_at < before, ~left)
                     )
                 gone += found
-                if found or done.rowcount:
-                    backend.forget(self._engine)
+                members_gone += done.rowcount
             with self._writes.begin() as connection:
+                belongs = select(members.c.id).where(members.c.owner == calls.c.owner).exists()
+                lost = (calls.c.owner.startswith(owner_of(""), autoescape=True), ~belongs)
+                gone += connection.scalars(select(calls.c.id).where(*lost))
+                connection.execute(delete(calls).where(*lost))
                 connection.execute(delete(seats).where(seats.c.expires_at <= at))
+            if gone or members_gone:
+                backend.forget(self._engine)
         return gone
+
+    @contextmanager
+    def _belonging(self, kind: str, name: str) -> Iterator[None]:
+        """As `_told`, for a row that belongs to another one. Raises UnknownNameError if that has been deleted meanwhile."""
+        try:
+            with self._told():
+                yield
+        except IntegrityError as error:
+            raise UnknownNameError(kind, name, ()) from error
+
+
+def _joined(connection: Connection, workshop_id: str) -> int:
+    wanted = select(func.count()).select_from(members).where(members.c.workshop_id == workshop_id)
+    return connection.scalars(wanted).one()
 
 
 def _begun(connection: Connection, member_id: str) -> int:

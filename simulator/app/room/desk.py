@@ -10,9 +10,9 @@ from starlette.responses import Response
 from simulator.app.markup import DIMENSIONS
 from simulator.app.room.visit import Visit, page, see
 from simulator.consent import MEANS
-from simulator.errors import DataError, FormatError
+from simulator.errors import DataError, FormatError, UnknownNameError
 from simulator.vocabulary import Difficulty, Dimension, Intensity, Register
-from simulator.workshop.records import WorkshopSettings
+from simulator.workshop.records import Workshop, WorkshopSettings
 from simulator.workshop.rules import stricter_only
 
 _WORDS = {
@@ -64,11 +64,17 @@ def edit(visit: Visit) -> Response:
     """Changed settings; what people were promised when they joined can only become stricter."""
     try:
         settings = _settings(visit)
-        if visit.room.workshops.count(visit.shop.id):
-            stricter_only(visit.shop.settings, settings)
+
+        def changed(shop: Workshop, joined: int) -> Workshop:
+            if joined:
+                stricter_only(shop.settings, settings)
+            return shop.model_copy(update={"settings": settings})
+
+        visit.room.workshops.change(visit.shop.id, visit.host.id, changed)
+    except UnknownNameError:  # deleted meanwhile
+        raise
     except DataError as error:
         return _form(visit, _typed(visit), str(error))
-    visit.room.workshops.change(visit.shop.model_copy(update={"settings": settings}))
     return see(f"/room/w/{visit.shop.id}")
 
 

@@ -109,6 +109,8 @@ class _Way:
     async def enter(self, request: Request) -> Response:
         """Read the request, see who it is, do what the page does, and answer; an error as a sentence."""
         try:
+            if any("\0" in part for part in request.path_params.values()):
+                raise _Refused(HTTPStatus.NOT_FOUND, "there is no such page here")
             form = await _form(request) if self._door.method == "POST" else {}
         except _Refused as error:
             return PlainTextResponse(f"{error}\n", status_code=error.status, headers=HEADERS)
@@ -187,11 +189,14 @@ async def _form(request: Request) -> dict[str, list[str]]:
         if len(body) > LONGEST_FORM:
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a form has {LONGEST_FORM // 1024} KiB at most")
     try:
-        return parse_qs(
+        sent = parse_qs(
             body.decode("utf-8"), keep_blank_values=True, encoding="utf-8", errors="strict", max_num_fields=MOST_FIELDS
         )
     except ValueError as error:
         raise _Refused(HTTPStatus.BAD_REQUEST, "this form cannot be read") from error
+    if any("\0" in value for values in sent.values() for value in values):  # nobody types that; PostgreSQL refuses it
+        raise _Refused(HTTPStatus.BAD_REQUEST, "this form cannot be read")
+    return sent
 
 
 def _foreign(request: Request, method: str) -> bool:

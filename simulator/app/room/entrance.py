@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from simulator.app.room.visit import HEADERS, LOGIN, SEAT, Visit, page, see, with_cookie, without_cookie
 from simulator.errors import BusyError, CallError, DataError, FormatError, UnknownNameError
-from simulator.settings import settings
 from simulator.workshop.codes import JOIN, RETURN, digest, hash_password, new_code, new_key, right_password, tidy
 from simulator.workshop.records import Facilitator, Seat, a_name
 from simulator.workshop.rules import JOIN_ADDRESS, LOGIN_ADDRESS, LOGIN_NAME, joining
@@ -149,7 +148,8 @@ def _guessed(visit: Visit, look: Callable[[], T | None]) -> T | None:
 def stored_page(visit: Visit) -> Response:
     """What is kept, where, for how long, and who can read it."""
     kept = visit.seat.workshop.settings if visit.seat is not None else None
-    return page(visit, "stored.html", folder=settings().data_dir if visit.facilitator is not None else None, kept=kept)
+    place = visit.room.rehearsals.store.place if visit.facilitator is not None else ""
+    return page(visit, "stored.html", place=place, kept=kept)
 
 
 def static_file(visit: Visit) -> Response:

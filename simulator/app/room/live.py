@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import segno
@@ -16,7 +16,7 @@ from simulator.errors import CallError
 from simulator.store.workshops import CallSeen, Place
 from simulator.vocabulary import Dimension
 from simulator.workshop.codes import RETURN, digest, new_code
-from simulator.workshop.records import Member, Status, Workshop, one_line
+from simulator.workshop.records import Member, Reading, Status, Workshop, one_line
 
 LONGEST_MESSAGE = 300
 """Characters of a message to everybody."""
@@ -88,10 +88,14 @@ def wall_live(visit: Visit) -> Response:
 
 def pause(visit: Visit) -> Response:
     """Everybody stops, or goes on: turns that are being answered are finished, new ones are refused until then."""
-    on = visit.text("on") == "yes"
-    if visit.shop.status not in (Status.OPEN, Status.PAUSED):
-        raise CallError("only a workshop that is open can be paused")
-    return _changed(visit, visit.shop.model_copy(update={"paused_at": visit.now if on else None}))
+    at = visit.now if visit.text("on") == "yes" else None
+
+    def paused(shop: Workshop) -> Workshop:
+        if shop.status not in (Status.OPEN, Status.PAUSED):
+            raise CallError("only a workshop that is open can be paused")
+        return shop.model_copy(update={"paused_at": at})
+
+    return _changed(visit, paused)
 
 
 def message(visit: Visit) -> Response:
@@ -100,7 +104,7 @@ def message(visit: Visit) -> Response:
         text = one_line(visit.text("message", most=LONGEST_MESSAGE))
     except ValueError:
         text = ""
-    return _changed(visit, visit.shop.model_copy(update={"message": text}))
+    return _changed(visit, lambda shop: shop.model_copy(update={"message": text}))
 
 
 def join_address(visit: Visit) -> str:
@@ -129,23 +133,25 @@ def qr(address: str) -> Markup:
 def start(visit: Visit) -> Response:
     """Calls may begin. Once it has ended, it goes on."""
     return _changed(
-        visit, visit.shop.model_copy(update={"opened_at": visit.shop.opened_at or visit.now, "ended_at": None})
+        visit, lambda shop: shop.model_copy(update={"opened_at": shop.opened_at or visit.now, "ended_at": None})
     )
 
 
 def end(visit: Visit) -> Response:
     """Nobody joins and no call goes on any more; debriefs stay."""
-    return _changed(visit, visit.shop.model_copy(update={"ended_at": visit.now, "paused_at": None}))
+    return _changed(visit, lambda shop: shop.model_copy(update={"ended_at": visit.now, "paused_at": None}))
 
 
 def new_return_code(visit: Visit) -> Response:
-    """For a trainee who has lost theirs."""
+    """For a trainee who has lost theirs. Whoever has seen it could come in as them, so they are told that somebody has."""
     member = visit.room.workshops.member(visit.text("member"), visit.shop.id)
     back = new_code(RETURN)
+    seen = Reading(at=visit.now, who=visit.host.name, what="a new return code, to pass on", member_id=member.id)
+    visit.room.workshops.note_reading(visit.shop.id, seen)
     visit.room.workshops.set_return(member.id, digest(back))
     return room_page(visit, back, member.name)
 
 
-def _changed(visit: Visit, shop: Workshop) -> Response:
-    visit.room.workshops.change(shop)
-    return see(f"/room/w/{shop.id}")
+def _changed(visit: Visit, how: Callable[[Workshop], Workshop]) -> Response:
+    visit.room.workshops.change(visit.shop.id, visit.host.id, lambda shop, _joined: how(shop))
+    return see(f"/room/w/{visit.shop.id}")
