@@ -11,15 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from builders import assessment, play, started
+from builders import BEGAN, assessment, play, started
 from sqlalchemy import select
 from test_calibration import rated, sample, scale
 
 from simulator.errors import FormatError, StoreError
 from simulator.settings import settings
-from simulator.store import archive, open_store
+from simulator.store import Store, archive, open_store
 from simulator.store.calls import open_engine
 from simulator.store.tables import metadata
+from simulator.vocabulary import Dimension
+from simulator.workshop.records import Reading, Regrade, WorkshopSettings
+from simulator.workshop.rules import JOIN_ADDRESS
 
 if TYPE_CHECKING:
     from clikit import Terminal
@@ -41,6 +44,22 @@ def fill(where: str) -> None:
         store.calibration.keep_grade(session.id, session.turns[0].id, assessment())
         store.calibration.adopt(scale(version=0), by="Rowan")
         store.calibration.use(None, by="Kim")
+        fill_room(store)
+
+
+def fill_room(store: Store) -> None:
+    """A workshop with a trainee who has taken a call."""
+    ann, rooms = store.logins.add("Änn", "hash", at=BEGAN), store.workshops
+    store.logins.log_in(ann.id, "a" * 64, at=BEGAN, until=BEGAN + 9.5)
+    store.logins.knock({"code:203.0.113.7": JOIN_ADDRESS}, at=BEGAN)
+    shop = rooms.create(ann.id, WorkshopSettings(title="T", personas=("tester",), scenarios=("kettle",)), at=BEGAN)
+    member = rooms.join(shop.id, "Bo 🙂", return_hash="b" * 64, at=BEGAN)
+    rooms.share(member.id, True)
+    rooms.sit(member.id, "c" * 64, at=BEGAN, until=BEGAN + 9)
+    rooms.claim(member.id, "three", most=3, at=BEGAN)
+    store.create(play(end=True), owner=member.owner, call_id="three")
+    rooms.regrade(Regrade(call_id="three", turn=0, at=BEGAN, by="Änn", levels={Dimension.CALMNESS: 2}))
+    rooms.note_reading(shop.id, Reading(at=BEGAN, who="Änn", what="a call", member_id=member.id, call_id="three"))
 
 
 def all_of(where: str) -> dict[str, list[Any]]:
@@ -88,7 +107,8 @@ def other(postgres: Server, tmp_path: Path, where: str) -> str:
 def test_everything_comes_back_on_the_other_engine_and_home_again(where: str, other: str, tmp_path: Path) -> None:
     fill(where)
     header = back_up(where, tmp_path / "there.gz")
-    assert header.tables["calls"] == 2 and header.tables["ratings"] == 3
+    assert header.tables["calls"] == 3 and header.tables["ratings"] == 3
+    assert all(header.tables.values()), "a table without rows is not tried"
     assert bring_back(other, tmp_path / "there.gz") == header
     assert all_of(other) == all_of(where)
     with open_store(other) as store:
@@ -99,6 +119,11 @@ def test_everything_comes_back_on_the_other_engine_and_home_again(where: str, ot
         session = store.calibration.sessions()[0].id
         store.calibration.rate(session, rated(sample())[0])
         assert store.events("one") == list(play(end=True)) and row.length == len(store.events("one"))
+        seat = store.workshops.seat("c" * 64, at=BEGAN)
+        assert seat is not None and seat.member.shares
+        line = Reading(at=BEGAN, who="Änn", what="again")
+        store.workshops.note_reading(seat.workshop.id, line)
+        assert store.workshops.readings(seat.workshop.id)[0] == line
     back_up(other, tmp_path / "back.gz")
     bring_back(where, tmp_path / "back.gz", replace=True)
     assert all_of(where) == all_of(other)
@@ -127,7 +152,7 @@ def test_a_database_with_anything_in_it_is_left_alone_unless_told(where: str, fi
     assert all_of(where) == before
     bring_back(where, file, replace=True)
     with open_store(where) as store:
-        assert {row.id for row in store.calls(None)} == {"one", "two"}
+        assert {row.id for row in store.calls(None)} == {"one", "two", "three"}
 
 
 @pytest.mark.parametrize("replace", [False, True])
@@ -136,7 +161,7 @@ def test_a_dry_run_changes_nothing(where: str, file: Path, replace: bool) -> Non
         if replace:
             store.create([started()], owner="ann", call_id="mine")
     before = all_of(where)
-    assert bring_back(where, file, replace=replace, dry_run=True).tables["calls"] == 2
+    assert bring_back(where, file, replace=replace, dry_run=True).tables["calls"] == 3
     assert all_of(where) == before
 
 
@@ -244,6 +269,9 @@ WRONG: dict[str, tuple[Callable[[list[dict[str, Any]]], object], bool, str]] = {
     "another column": (lambda r: first(r, "calls")["values"].update({"x\" = 1; --": 1}), True, "other columns"),
     "a number as words": (lambda r: first(r, "calls")["values"].update(length="9"), True, "length is no int"),
     "a truth value": (lambda r: first(r, "calls")["values"].update(length=True), True, "length is no int"),
+    "a truth value as a number": (
+        lambda r: first(r, "members")["values"].update(shares=1), True, "shares is no bool",
+    ),
     "an owner that is null": (lambda r: first(r, "calls")["values"].update(owner=None), True, "owner is no str"),
     "events of no call": (
         lambda r: [row["values"].update(call_id="gone") for row in r if row.get("table") == "events"],
@@ -251,7 +279,7 @@ WRONG: dict[str, tuple[Callable[[list[dict[str, Any]]], object], bool, str]] = {
         r"without (their|what)|holds a row twice",
     ),
     "a row twice": (
-        lambda r: (r.insert(-1, first(r, "calls")), r[0]["tables"].update(calls=3)), True, "holds a row twice",
+        lambda r: (r.insert(-1, first(r, "calls")), r[0]["tables"].update(calls=4)), True, "holds a row twice",
     ),
 }  # fmt: skip
 
@@ -299,7 +327,7 @@ def test_backup_and_restore_at_the_terminal(
     terminal.data.mkdir()
     fill(str(terminal.data / "calls.db"))
     done = terminal("backup", file)
-    assert done.code == 0 and "(calls: 2, rating sets: 1) written to" in done.out
+    assert done.code == 0 and "(calls: 3, rating sets: 1) written to" in done.out
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert terminal("backup", file).err.endswith("is there already: name another file\n")
     assert "cannot be written" in terminal("backup", tmp_path / "no" / "where.gz").err

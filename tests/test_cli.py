@@ -360,7 +360,10 @@ def test_serve_keeps_to_this_machine(terminal):
     assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "localhost", "::1", "[::1]")))
 
 
-def test_serve_lets_others_in_once_somebody_runs_workshops(terminal, monkeypatch):
+def test_serve_lets_others_in_once_somebody_runs_workshops(terminal, monkeypatch, where):
+    """Of the database that the settings name, wherever that is."""
+    monkeypatch.setenv("SIMULATOR_DATABASE_URL", where)
+    settings.cache_clear()
     elsewhere = ("serve", "--host", "203.0.113.9")
     assert "facilitator add" in terminal(*elsewhere).err
     for first, again, told in (("short", "short", "10 to 200"), ("long enough", "long enouhg", "not the same")):
@@ -377,6 +380,7 @@ def test_serve_lets_others_in_once_somebody_runs_workshops(terminal, monkeypatch
     assert "Did you mean Ann" in terminal("facilitator", "password", "Anm").err
     assert "long enough" not in terminal("facilitator", "list").out
     assert "not an address of this machine" in terminal(*elsewhere).err  # no word about logins any more
+    assert not (terminal.data / "calls.db").exists()
 
 
 def test_a_port_in_use_is_told_with_a_free_one(terminal):

@@ -5,10 +5,14 @@ from __future__ import annotations
 import html
 import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from postgres import PASSWORD as PLACE_PASSWORD
+from postgres import Server
 from roomkit import ACT, ACT_CALIBRATE, CODE, LOAD, LOAD_CALIBRATE, PASSWORD, SEND, SETTINGS, Person, Served, room
 
 from simulator.app.room.doors import DOORS, LONGEST_FORM, Door
@@ -141,6 +145,19 @@ def test_the_numbers_of_the_events_are_those_of_the_page(ann: Person) -> None:
     assert (ACT, "act") in kinds
     assert [i for i, kind in kinds if kind == "load"] == [LOAD, LOAD_CALIBRATE]
     assert len(kinds) == ACT_CALIBRATE + 1
+
+
+@pytest.mark.parametrize(
+    "before", ["", "/", "/join", "/stored", "/room", "/room/..", "/static/..", "/assets/..", "/svelte/../.."]
+)
+@pytest.mark.parametrize("path", ["/config", "/gradio_api/info", "/calibrate", "/gradio_api/startup-events/../info"])
+def test_a_closed_page_has_no_way_round(before: str, path: str, served: Served) -> None:
+    for asked in (before + path, f"{before}{path}/", (before + path).replace("..", "%2e%2e")):
+        with socket.create_connection((urlsplit(served.address).hostname, urlsplit(served.address).port)) as bare:
+            bare.sendall(f"GET {asked} HTTP/1.0\r\nHost: x\r\n\r\n".encode())  # as it is: no client tidies it
+            answer = b"".join(iter(lambda: bare.recv(65536), b"")).decode(errors="replace")
+        assert "dependencies" not in answer and "named_endpoints" not in answer, asked
+        assert int(answer.split()[1]) in (303, 307, 400, 403, 404) or "Join a workshop" in answer, asked
 
 
 @pytest.mark.parametrize("number", range(ACT_CALIBRATE + 1))
@@ -750,6 +767,85 @@ def test_a_trainee_deletes_everything_of_theirs(served: Served, ann: Person, spo
     assert person.event(LOAD, [None]) == [{"msg": "refused", "status": 403}]
     assert "Bartholomew" not in ann.get(f"/room/w/{shop}").text
     assert call not in ann.get(f"/room/w/{shop}/review").text
+
+
+def test_a_new_return_code_is_told_to_whose_it_is(served: Served, ann: Person, spoken: tuple[Person, str, str]) -> None:
+    """Whoever has seen it could come in as the trainee."""
+    person, shop, _ = spoken
+    member = served.rehearsals.store.workshops.room(shop)[0].member
+    assert "new return code" not in person.get("/workshop").text
+    assert ann.post(f"/room/w/{shop}/code", on=f"/room/w/{shop}", member=member.id).status_code == 200
+    assert "<b>Ann</b> read a new return code" in person.get("/workshop").text
+    assert "a new return code" in ann.get(f"/room/w/{shop}/audit").text
+
+
+def test_ids_of_another_workshop_lead_nowhere_in_ones_own(
+    served: Served, ann: Person, spoken: tuple[Person, str, str]
+) -> None:
+    """Also for the facilitator of both: a call or trainee is of one workshop, and its promises hold for it."""
+    person, shop, call = spoken
+    mine = ann.workshop(may_read="yes", title="Mine")
+    store = served.rehearsals.store.workshops
+    member, here = store.room(shop)[0].member, f"/room/w/{mine}"
+    assert ann.get(f"{here}/call/{call}").status_code == 404
+    assert ann.post(f"{here}/call/{call}/0", on="/room/new", calmness="5").status_code == 404
+    assert ann.post(f"{here}/code", on="/room/new", member=member.id).status_code == 404
+    assert (store.regrades([call]), store.readings(mine), store.readings(shop)) == ([], [], [])
+    for page in ("/live", "/group?names=yes", "/results.csv", "/review", "/audit"):
+        assert "Bartholomew" not in ann.get(here + page).text
+    begin(person)  # a call that does not count is not to be read either
+    practice = re.findall(r'data-call=\\?"([0-9a-f]{32})', person.act(do="branch", call=call, turn="0"))[-1]
+    assert practice != call
+    assert ann.get(f"/room/w/{shop}/call/{practice}").status_code == 404
+
+
+ODD = ("%00", "x%00", "%2e%2e", "*", "%25", "' OR 1=1 --", "x" * 3000, "%F0%9F%99%82")
+
+
+def try_odd_ids(ann: Person, trainee: Person, shop: str) -> None:
+    """Nothing that is no id is an error of the server, on any database."""
+    for odd in ODD:
+        for path in (f"/room/w/{odd}", f"/room/w/{odd}/results.csv", f"/room/w/{shop}/call/{odd}"):
+            assert ann.get(path).status_code in (400, 404), path
+        token = ann.token(f"/room/w/{shop}")
+        answer = ann.http.post(f"/room/w/{shop}/code", content=f"token={token}&member={odd}", headers=AS_FORM)
+        assert answer.status_code in (400, 404), odd
+    for name in ("\0", "Bo\0"):
+        assert trainee.log_in(name).status_code == 400
+        assert trainee.post("/join", code=name, name=name).status_code == 400
+        for do in ("open", "go-on", "delete", "branch", "download", "note"):
+            assert "no call called" in trainee.act(do=do, call=name, turn="0", what="jsonl"), do
+
+
+AS_FORM = {"Content-Type": FORM}
+
+
+def test_what_is_no_id_leads_nowhere(served: Served, ann: Person) -> None:
+    person, shop = fresh(served, ann)
+    try_odd_ids(ann, person, shop)
+
+
+def test_the_room_is_the_same_in_a_shared_database(postgres: Server, tmp_path: Path) -> None:
+    with room(tmp_path, database=postgres.database()) as app:
+        ann = app.facilitator("Ann")
+        person, shop = fresh(app, ann, "Bartholomew", may_read="yes")
+        call = begin(person)
+        here = {"owner": owner_of_person(person), "call": call}
+        assert "This is turn 1." in person.say("My secret word is marzipan.", here)
+        assert "In a call: 1" in ann.get(f"/room/w/{shop}/live").text
+        assert "marzipan" in ann.get(f"/room/w/{shop}/call/{call}").text
+        on, to = f"/room/w/{shop}/call/{call}", f"/room/w/{shop}/call/{call}/0"
+        assert ann.post(to, on=on, calmness="5").status_code == 303
+        assert len(ann.get(f"/room/w/{shop}/results.csv").text.splitlines()) == 2
+        assert "Trainee 1" in ann.get(f"/room/w/{shop}/group").text
+        stored = ann.get("/stored").text
+        assert "PostgreSQL database" in stored and PLACE_PASSWORD not in stored
+        assert "PostgreSQL database" not in person.get("/stored").text
+        try_odd_ids(ann, person, shop)
+        assert "marzipan" in person.get("/workshop/data.json").text
+        assert "is deleted" in person.post("/workshop/delete", on="/workshop", sure="yes").text
+        assert ann.post(f"/room/w/{shop}/delete", on=f"/room/w/{shop}", title="Billing team").status_code == 303
+        assert app.rehearsals.store.calls(None) == []
 
 
 def test_old_calls_are_swept_away(served: Served, ann: Person, spoken: tuple[Person, str, str]) -> None:
