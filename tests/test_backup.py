@@ -344,7 +344,7 @@ def test_backup_and_restore_at_the_terminal(
     assert not any(all_of(url).values())
     assert "restored." in terminal("restore", file).out
     assert all_of(url) == all_of(str(terminal.data / "calls.db"))
-    assert len(terminal("export", "--list").out.splitlines()) == 2
+    assert len(terminal("export", "--list").out.splitlines()) == 3
 
 
 def test_a_backup_that_fails_leaves_nothing(
