@@ -14,6 +14,7 @@ import pytest
 
 from simulator import measured
 from simulator.app.handlers import Handlers
+from simulator.app.identity import Browser
 from simulator.app.setup_view import preview
 from simulator.call import fold
 from simulator.caller.harshness import too_harsh
@@ -161,7 +162,8 @@ def test_the_benchmark_writes_what_cards_read(tmp_path: Path, monkeypatch: pytes
 
     parts = SimpleNamespace(voice=None, evaluator=SimpleNamespace(name="scripted"))
     monkeypatch.setattr(bench_dial, "open_parts", lambda *_, **__: parts)
-    monkeypatch.setattr(bench_dial, "play", lambda *_: fold(builders.play(end=True)))
+    ended = fold(builders.play(end=True))
+    monkeypatch.setattr(bench_dial, "play_many", lambda settings, *_: ((n, ended) for n in range(len(settings))))
     bench_dial.main(evaluator="small", seeds=2, persona=["abusive"], output=tmp_path / "measured.json")
     found = measured.read(tmp_path / "measured.json")
     assert found is not None
@@ -197,9 +199,10 @@ def test_the_preview_has_the_card_but_not_in_an_exam(persona: str) -> None:
 
 def test_the_handlers_put_the_measured_curve_into_the_preview(dialled: None) -> None:
     handlers = Handlers(SimpleNamespace(own_data=None, store=None))  # type: ignore[arg-type]
-    assert "won 9 of 12 calls" in handlers._preview({"persona": "abusive"})
-    assert "Not measured" in handlers._preview({"persona": "anxious"})
-    assert "About this caller" not in handlers._preview({"persona": "abusive", "mode": "exam"})
+    browser = Browser("ann")
+    assert "won 9 of 12 calls" in handlers._preview(browser, {"persona": "abusive"})
+    assert "Not measured" in handlers._preview(browser, {"persona": "anxious"})
+    assert "About this caller" not in handlers._preview(browser, {"persona": "abusive", "mode": "exam"})
 
 
 def test_a_fragment_is_well_formed_and_its_bars_have_words_beside_them() -> None:

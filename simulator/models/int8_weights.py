@@ -83,6 +83,7 @@ def int8_weights(folder: Path, shape: Shape) -> dict[str, torch.Tensor]:
         try:
             save_file(made, temporary, metadata={"format": FORMAT})
             os.replace(temporary, kept)
+            made = _kept(kept) or made  # of the file only the pages in use are in memory
         except (OSError, SafetensorError) as error:  # a full disk, a folder of somebody else's
             _log.warning("rounded weights are not kept (%s); the next start takes longer", error)
         finally:

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from simulator.errors import ModelError
-from simulator.models import loading
+from simulator.models import machine
 from simulator.models.base import Candidate, Features, GivenUp, ModelInfo, Sampling, check_options
 from simulator.models.decoding import Detokenizer, Row, draw, filtered
-from simulator.models.loading import Precision
+from simulator.models.loading import Precision, load
 from simulator.models.prefix_cache import CacheShelf, PrefixCache
 from simulator.models.runner import Runner, Work
 from simulator.models.together import Together
@@ -30,7 +30,9 @@ from simulator.models.tokens import Offsets, TextTokens
 if TYPE_CHECKING:
     import torch
 
-CACHE_BYTES = 512 * 2**20
+LEAST_CACHE, MOST_CACHE = 512 * 2**20, 4 * 2**30
+"""Bytes that calls' caches may take together: a quarter of what is free once the model is loaded, within these. A call of
+twelve turns takes some 60 MB with the small model, 90 with standard."""
 CHUNK = 128
 """Tokens prefilled in one go: long enough for full speed, short enough that another call's next token can go between.
 Cut from the start of each segment, so the same segment is always cut the same way."""
@@ -67,19 +69,20 @@ class LocalModel:
         *,
         info: ModelInfo | None = None,
         device: str = "cpu",
-        cache_bytes: int = CACHE_BYTES,
+        cache_bytes: int | None = None,
         adapter: Path | None = None,
         precision: Precision = Precision.AUTO,
     ) -> None:
         started = time.perf_counter()
-        loaded = loading.load(where, device, adapter=adapter, precision=precision)
+        loaded = load(where, device, adapter=adapter, precision=precision)
         self._runner: Runner = loaded.runner
         self._together: Together | None = Together(loaded.runner)
         self._tokens = TextTokens(loaded.tokenizer, str(where))
         self._ends = self._tokens.control | loaded.ends
         self._context = loaded.context
         self._info = info or loaded.info
-        self._shelf = CacheShelf(cache_bytes)
+        room = min(MOST_CACHE, max(LEAST_CACHE, machine.free_memory() // 4))
+        self._shelf = CacheShelf(room if cache_bytes is None else cache_bytes)
         self._encode: Callable[[str], tuple[list[int], Offsets]] = lru_cache(maxsize=1024)(self._tokens.encode)
         self.load_time = time.perf_counter() - started
 

@@ -12,12 +12,14 @@ from typing import Any
 
 CGROUP = Path("/sys/fs/cgroup")
 REACHED = 0.6
-"""Share of the probed memory bandwidth that decoding reaches: 8-10 tokens/s of a possible 13 for the standard model."""
+"""Share of the probed memory bandwidth that decoding reaches: 8-10 tokens/s of a possible 13 for the standard model in bf16, 11
+of 16 in 8 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """`gflops`: bf16 (or float32) matrix products, GFLOP/s; `gbytes`: memory read, GB/s; `width`: bytes a number."""
+    """`gflops`: matrix products, 10^9 operations/s; `gbytes`: weights read, GB/s; `width`: bytes a weight (1: 8-bit integers,
+    2: bf16, 4: float32)."""
 
     gflops: float
     gbytes: float
@@ -55,22 +57,29 @@ def free_memory() -> int:
 def probe() -> Speed:
     """Measure for about half a second, in pieces of a millisecond of which the best counts: a program that happens to
     be busy meanwhile should not change the choice. Loads torch."""
-    from simulator.models.loading import cores, number_type, patient_threads
+    from simulator.models.loading import cores, eight_bits, number_type, patient_threads
 
     patient_threads()
     import torch
 
     torch.set_num_threads(cores())
-    kind = number_type("cpu")
+    # One row times slices of a matrix larger than most caches: what decoding does, and bound by memory alone.
     with torch.inference_mode():
+        if eight_bits():
+            from simulator.models.int8 import Linear
+
+            slices = [Linear(torch.ones(1024, 2048, dtype=torch.int8), torch.ones(1024)) for _ in range(64)]
+            row, many = torch.ones(1, 2048), torch.ones(128, 2048)
+            gflops = 2 * many.shape[0] * 1024 * 2048 / _good([partial(one, many) for one in slices]) / 1e9
+            return Speed(gflops, 1024 * 2048 / _good([partial(one, row) for one in slices] * 4) / 1e9, 1)
+        kind = number_type("cpu")
         side = 768
         a, b = torch.ones(side, side, dtype=kind), torch.ones(side, side, dtype=kind)
         gflops = 2 * side**3 / _good([lambda: a @ b] * 60) / 1e9
-        # One row times slices of a matrix larger than most caches: what decoding does, and bound by memory alone.
-        slices, row = torch.ones(64, 1024, 2048, dtype=kind), torch.ones(1, 2048, dtype=kind)
+        blocks, row = torch.ones(64, 1024, 2048, dtype=kind), torch.ones(1, 2048, dtype=kind)
         linear = torch.nn.functional.linear
-        work = [partial(linear, row, matrix) for matrix in slices] * 4
-        gbytes = slices[0].numel() * slices.element_size() / _good(work) / 1e9
+        work = [partial(linear, row, matrix) for matrix in blocks] * 4
+        gbytes = blocks[0].numel() * blocks.element_size() / _good(work) / 1e9
     return Speed(gflops, gbytes, kind.itemsize)
 
 
