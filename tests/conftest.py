@@ -60,10 +60,10 @@ def store(request: pytest.FixtureRequest, where: str) -> Iterator[Any]:
 def _no_real_model_in_unit_tests(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A test must say so (`@pytest.mark.model` or `browser`) to load weights."""
     if not {"model", "browser"} & {mark.name for mark in request.node.iter_markers()}:
-        from simulator.models import loading
+        from simulator.models import local
 
         def refuse(*_: object, **__: object) -> None:
             raise AssertionError("this unit test loads a real model; mark it with @pytest.mark.model or script it")
 
-        monkeypatch.setattr(loading, "load", refuse)
+        monkeypatch.setattr(local, "load", refuse)
     yield

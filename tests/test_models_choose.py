@@ -65,6 +65,7 @@ def test_wrong_formats(here: Settings, tmp_path: Path) -> None:
         open_model(str(folder), settings=here)
 
 
+@pytest.mark.model  # tries to load one; there is none
 def test_a_folder_whose_weights_are_broken(here: Settings, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"model_type": "llama"}')
     (tmp_path / "model.safetensors").write_text("no")
@@ -84,9 +85,9 @@ def test_too_little_memory(here: Settings, tmp_path: Path, monkeypatch: pytest.M
         open_model("small", settings=here)
 
 
+@pytest.mark.model  # tries to load one; there is none
 def test_a_hub_name_without_a_hub(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    huggingface_hub = pytest.importorskip("huggingface_hub")
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(pytest.importorskip("huggingface_hub.constants"), "HF_HUB_OFFLINE", True)
     with pytest.raises(ModelNotFoundError, match="cannot be reached"):
         open_model("nobody/such-a-model", settings=here)
 
