@@ -4,12 +4,13 @@ forks that see only their own row, and passes of several threads that go togethe
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from simulator.errors import ModelFormatError
+from simulator.errors import ModelError, ModelFormatError
 from simulator.models import LocalModel, Sampling, ensure, int8_weights
 from simulator.models.choose import ADAPTERS
 from simulator.models.int8 import Int8Runner, Linear, rounded
@@ -153,12 +154,12 @@ def test_a_pass_takes_those_that_fit_in_the_order_they_came() -> None:
             return [torch.tensor(float(len(works))) for _ in works]
 
     runner = Counting()
-    together = Together(runner)  # type: ignore[arg-type]
+    together = Together(lambda: runner)  # type: ignore[arg-type,return-value]
     failed: list[BaseException] = []
 
     def ask(ids: list[int], adapted: bool) -> None:
         try:
-            together.scores(Work(None, ids), adapted=adapted)  # type: ignore[arg-type]
+            together.scores(Work(None, ids), adapted=adapted, then=float)  # type: ignore[arg-type]
         except ValueError as error:
             failed.append(error)
 
@@ -166,8 +167,8 @@ def test_a_pass_takes_those_that_fit_in_the_order_they_came() -> None:
     for ids, adapted in (([1], True), ([2] * 3, True), ([3] * (MOST - 3), True), ([4], False), ([13], True)):
         threads.append(threading.Thread(target=ask, args=(ids, adapted)))
         threads[-1].start()
-        while len(runner.passes) + len(together._waiting) < len(threads):
-            pass
+        while not runner.passes or together._asked.qsize() < len(threads) - 1:
+            time.sleep(0.001)
     runner.all_asked.set()
     for thread in threads:
         thread.join()
@@ -175,6 +176,26 @@ def test_a_pass_takes_those_that_fit_in_the_order_they_came() -> None:
     assert runner.passes[1] == [3, MOST - 3], "one more would not have fitted, and one is of another kind"
     assert sorted(map(tuple, runner.passes[2:])) == [(1,), (1,)]
     assert [str(error) for error in failed] == ["thirteen"], "only whoever shared that pass hears of it"
+
+
+def test_the_thread_of_a_model_ends_with_it_and_says_so_to_who_still_asks() -> None:
+    def broken() -> Any:
+        raise ModelFormatError("no model")
+
+    with pytest.raises(ModelFormatError, match="no model"):
+        Together(broken)
+    together = Together(lambda: None)  # type: ignore[arg-type,return-value]
+    thread = together._thread
+    assert together.do(threading.current_thread) is thread
+    together.close()
+    thread.join(10)
+    with pytest.raises(ModelError, match="closed"):
+        together.do(lambda: None)
+    forgotten = Together(lambda: None)  # type: ignore[arg-type,return-value]
+    thread = forgotten._thread
+    del forgotten
+    thread.join(10)
+    assert not thread.is_alive()
 
 
 @pytest.mark.model
@@ -185,9 +206,9 @@ def test_calls_that_begin_alike_read_the_beginning_once(monkeypatch: pytest.Monk
     read: list[int] = []
     compute = Together.scores
 
-    def counted(self: Together, work: Work, *, adapted: bool) -> Any:
+    def counted(self: Together, work: Work, **how: Any) -> Any:
         read.append(len(work.ids))
-        return compute(self, work, adapted=adapted)
+        return compute(self, work, **how)
 
     monkeypatch.setattr(Together, "scores", counted)
     assert "".join(model.stream((SCENE * 2, SAID), greedy, cache_key="two")) == first
@@ -203,7 +224,7 @@ def test_rounded_weights_are_kept_and_made_again_when_torn(tmp_path: Path, monke
             (tmp_path / file.name).symlink_to(file)
     shape = int8_weights.shape_of(tmp_path)
     assert shape is not None
-    made = int8_weights.int8_weights(tmp_path, shape)
+    made = {name: t.clone() for name, t in int8_weights.int8_weights(tmp_path, shape).items()}
     kept = tmp_path / int8_weights.FILE
     whole = kept.read_bytes()
     kept.write_bytes(whole[: len(whole) // 2])

@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,9 +70,9 @@ def test_the_cache_is_really_used_and_holds_whole_segments(model: LocalModel, mo
     read: list[int] = []
     scores = Together.scores
 
-    def counted(self: Together, work: Work, *, adapted: bool) -> object:
+    def counted(self: Together, work: Work, **how: Any) -> object:
         read.append(len(work.ids))
-        return scores(self, work, adapted=adapted)
+        return scores(self, work, **how)
 
     monkeypatch.setattr(Together, "scores", counted)
     say(model, (SCENE, *TURNS[:2]), GREEDY, "used")

@@ -21,7 +21,7 @@ from simulator.errors import ModelError
 from simulator.models import machine
 from simulator.models.base import Candidate, Features, GivenUp, ModelInfo, Sampling, check_options
 from simulator.models.decoding import Detokenizer, Row, draw, filtered
-from simulator.models.loading import Precision, load
+from simulator.models.loading import Loaded, Precision, load
 from simulator.models.prefix_cache import CacheShelf, PrefixCache
 from simulator.models.runner import Runner, Work
 from simulator.models.together import Together
@@ -74,9 +74,15 @@ class LocalModel:
         precision: Precision = Precision.AUTO,
     ) -> None:
         started = time.perf_counter()
-        loaded = load(where, device, adapter=adapter, precision=precision)
+        found: list[Loaded] = []
+
+        def opened() -> Runner:
+            found.append(load(where, device, adapter=adapter, precision=precision))
+            return found[0].runner
+
+        self._together: Together | None = Together(opened)
+        (loaded,) = found
         self._runner: Runner = loaded.runner
-        self._together: Together | None = Together(loaded.runner)
         self._tokens = TextTokens(loaded.tokenizer, str(where))
         self._ends = self._tokens.control | loaded.ends
         self._context = loaded.context
@@ -183,30 +189,34 @@ class LocalModel:
         """`count` continuations drawn as one batch: a pass over a few rows reads the weights once. One of which `enough` is
         true goes no further; once `least` (0: all) have ended, those that have not are left out. Same arguments and model:
         same texts. Raises ModelError as `stream` does."""
-        import torch
-
         prompt = self._fit(segments, reserve=sampling.max_tokens)
         with self._taken(SPOKEN, cache_key, prompt) as cache:
             logits = self._prefill(cache, prompt, adapted=True)
             rows = [Row(self._tokens.decode, self._anchor(prompt), sampling, number) for number in range(count)]
-            fork, scores, going = self._runner.fork(cache.tape, count), logits.expand(count, -1), rows
+            going = rows
+
+            def take(scores: torch.Tensor) -> None:
+                for row, score in zip(going, scores, strict=True):
+                    row.take(score, self._ends, enough)
+
+            fork = self._model().do(lambda: self._runner.fork(cache.tape, count))
+            self._model().do(lambda: take(logits.expand(count, -1)))
             while True:
-                with torch.inference_mode():
-                    for row, score in zip(going, scores, strict=True):
-                        row.take(score, self._ends, enough)
                 left = [n for n, row in enumerate(going) if not row.done]
                 if count - len(left) >= (least or count):
                     break
                 if len(left) < len(going):
                     fork.keep(left)
                     going = [going[n] for n in left]
-                scores = self._model().scores(Work(fork, [row.spoken[-1] for row in going]), adapted=True)
+                self._model().scores(Work(fork, [row.spoken[-1] for row in going]), adapted=True, then=take)
         return tuple(row.candidate() for row in rows if row.done)
 
     def close(self) -> None:
         """Let go of weights and caches; later calls raise ModelError."""
-        self._together = None
-        del self._runner
+        if self._together is not None:
+            self._together.close()
+            self._together = None
+            del self._runner
         self._shelf.clear()
 
     def _pieces(
@@ -217,22 +227,23 @@ class LocalModel:
 
         prompt = self._fit(segments, reserve=sampling.max_tokens)
         generator = torch.Generator().manual_seed(sampling.seed)
+        spoken: list[int] = []
+
+        def drawn(scores: torch.Tensor) -> int:
+            how = sampling.temperature, sampling.top_p, sampling.repetition_penalty
+            return draw(scores, *how, spoken, generator)
+
         with self._taken(SPOKEN, cache_key, prompt) as cache:
             logits = self._prefill(cache, prompt, adapted=True)
-            text, spoken = Detokenizer(self._tokens.decode, self._anchor(prompt)), list[int]()
-            while True:
-                with torch.inference_mode():
-                    token = draw(
-                        logits, sampling.temperature, sampling.top_p, sampling.repetition_penalty, spoken, generator
-                    )
-                if token in self._ends:
-                    break
+            text = Detokenizer(self._tokens.decode, self._anchor(prompt))
+            token = self._model().do(lambda: drawn(logits))
+            while token not in self._ends:
                 spoken.append(token)
                 if piece := text.push(token):
                     yield piece
                 if len(spoken) == sampling.max_tokens:
                     break
-                logits = self._model().scores(Work(cache.tape, [token]), adapted=True)[0]
+                token = self._model().scores(Work(cache.tape, [token]), adapted=True, then=lambda rows: drawn(rows[0]))
 
     @contextmanager
     def _taken(self, use: Use, key: str | None, prompt: tuple[str, ...]) -> Iterator[PrefixCache]:
@@ -240,7 +251,8 @@ class LocalModel:
         lost if the work fails in the middle of a pass, when some layers may have grown and others not. Where there is none,
         one that holds the beginning of `prompt`, if another call began the same way."""
         begins = ("begins", use, prompt[0])
-        cache = self._shelf.take(key if key is None else (key, use)) or self._shelf.first(begins)
+        cache = self._shelf.take(key if key is None else (key, use))
+        cache = cache or self._model().do(lambda: self._shelf.first(begins))
         cache = cache or PrefixCache(self._runner.tape())
         shared = prompt[:1] == tuple(cache.segments[:1])
         try:
@@ -253,7 +265,7 @@ class LocalModel:
         finally:
             cache.keep(len(cache.segments))
             if cache.segments and not shared and cache.ends[0] >= SHARED:
-                self._shelf.put(begins, cache.first())
+                self._shelf.put(begins, self._model().do(cache.first))
             self._shelf.put(key if key is None else (key, use), cache)
 
     def _anchor(self, prompt: tuple[str, ...]) -> list[int]:
@@ -280,7 +292,8 @@ class LocalModel:
             for at in range(0, len(ids), chunk):
                 if pause is not None:
                     pause()
-                logits = self._model().scores(Work(cache.tape, ids[at : at + chunk]), adapted=adapted)[0]
+                part = Work(cache.tape, ids[at : at + chunk])
+                logits = self._model().scores(part, adapted=adapted, then=_last)
             cache.add(prompt[index], len(ids), logits)
         scores: torch.Tensor = cache.logits
         return scores
@@ -298,7 +311,7 @@ class LocalModel:
             for at, token in enumerate(ids):
                 total = total + after.log_softmax(-1)[token]
                 if at + 1 < len(ids):
-                    after = self._model().scores(Work(cache.tape, [token]), adapted=False)[0]
+                    after = self._model().scores(Work(cache.tape, [token]), adapted=False, then=_last)
             cache.keep(len(cache.segments))
             whole.append(total)
         return torch.stack(whole)
@@ -328,3 +341,8 @@ class LocalModel:
         if self._together is None:
             raise ModelError(f"{self._info.name} has been closed.")
         return self._together
+
+
+def _last(scores: torch.Tensor) -> torch.Tensor:
+    """Of one tape there is one row."""
+    return scores[0]

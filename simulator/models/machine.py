@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
@@ -56,7 +57,12 @@ def free_memory() -> int:
 
 def probe() -> Speed:
     """Measure for about half a second, in pieces of a millisecond of which the best counts: a program that happens to
-    be busy meanwhile should not change the choice. Loads torch."""
+    be busy meanwhile should not change the choice. Loads torch; in a thread that ends, and with it its OpenMP team."""
+    with ThreadPoolExecutor(1) as aside:
+        return aside.submit(_probed).result()
+
+
+def _probed() -> Speed:
     from simulator.models.loading import cores, eight_bits, number_type, patient_threads
 
     patient_threads()

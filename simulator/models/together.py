@@ -1,16 +1,23 @@
-"""Lets the passes of several threads go together: whoever gets the model computes what all are waiting for.
+"""One thread computes a model's passes, for all threads that ask: what waits together is computed together.
 
 Calls that are played at the same time thus read the weights once for all their next words, in the order in which they
 asked, and a long prompt of one call cannot keep the others from theirs: only so many tokens share a pass.
+
+It is always the same thread because OpenMP keeps a team of its own for every thread that computes: with a second team
+there are more of them than cores, and GNU's puts them to sleep after every operation (half the speed, two cores).
 """
 
 from __future__ import annotations
 
+import atexit
 import threading
+import weakref
 from collections import deque
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from simulator.errors import ModelError
 from simulator.models.runner import Runner, Work
 
 if TYPE_CHECKING:
@@ -18,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST = 160
 """Tokens in one pass, unless a single work has more: beyond it a pass takes longer in proportion."""
+T = TypeVar("T")
 
 
 class Kind(NamedTuple):
@@ -30,72 +38,147 @@ class Kind(NamedTuple):
 
 
 class Asked:
-    """One work that waits for a pass."""
+    """Something that waits for the thread: a work for a pass, and what is made of its numbers there; or, without a work,
+    anything else that computes."""
 
-    def __init__(self, work: Work, kind: Kind) -> None:
-        self.work, self.kind = work, kind
-        self.found: torch.Tensor | None = None
-        self.error: BaseException | None = None
+    def __init__(self, then: Callable[[Any], Any], work: Work | None = None, kind: Kind = Kind()) -> None:
+        self.work, self.kind, self._then = work, kind, then
+        self._over = threading.Event()
+        self._made: Any = None
+        self._error: BaseException | None = None
 
-    @property
-    def done(self) -> bool:
-        """Whether its pass is over."""
-        return self.found is not None or self.error is not None
+    def answer(self, numbers: Any = None) -> None:
+        """Hand over the numbers. Only from the thread."""
+        try:
+            self._made = self._then(numbers)
+        except BaseException as error:
+            self._error = error
+        self._over.set()
+
+    def fail(self, error: BaseException) -> None:
+        """Say that there are no numbers."""
+        self._error = error
+        self._over.set()
+
+    def result(self, thread: threading.Thread) -> Any:
+        """Wait for it, as long as `thread` can still answer."""
+        while not self._over.wait(1.0):
+            if not thread.is_alive() and not self._over.is_set():
+                raise ModelError("the model has been closed.")
+        if self._error is not None:
+            raise self._error
+        return self._made
 
 
 class Together:
-    """A runner that many threads may use. Nothing is held between two passes."""
+    """A runner that many threads may use; opened, and used, in a thread of its own. Nothing is held between two passes."""
 
-    def __init__(self, runner: Runner) -> None:
-        self.runner = runner
-        self._model = threading.Lock()
-        self._waiting: deque[Asked] = deque()
+    def __init__(self, opened: Callable[[], Runner]) -> None:
+        """Raises what `opened` raises."""
+        self._asked: SimpleQueue[Asked | None] = SimpleQueue()
+        desk = _Desk(self._asked)
+        # The thread knows the desk alone, so that it ends when nobody has this object any more.
+        self._thread = threading.Thread(target=desk.serve, daemon=True, name="model")
+        self._thread.start()
+        self._end = weakref.finalize(self, self._asked.put, None)
+        _open.add(self)
+        self.runner: Runner = self.do(lambda: desk.open(opened))
 
-    def scores(self, work: Work, *, adapted: bool) -> torch.Tensor:
-        """As `Runner.scores` for this one work."""
-        return self._ask(Asked(work, Kind(adapted)))
+    def scores(self, work: Work, *, adapted: bool, then: Callable[[torch.Tensor], T]) -> T:
+        """What `then` makes, in the thread, of the scores as `Runner.scores` gives them for this one work."""
+        made: T = self._wait(Asked(then, work, Kind(adapted)))
+        return made
 
     def states(self, work: Work, depth: int, wanted: Sequence[int]) -> torch.Tensor:
         """As `Runner.states` for this one work."""
-        return self._ask(Asked(work, Kind(depth=depth, wanted=tuple(wanted))))
+        states: torch.Tensor = self._wait(Asked(_itself, work, Kind(depth=depth, wanted=tuple(wanted))))
+        return states
 
-    def _ask(self, asked: Asked) -> torch.Tensor:
-        self._waiting.append(asked)
-        while not asked.done:  # another thread's pass may have been it already
-            with self._model:
-                if not asked.done:
-                    self._pass()
-        if asked.error is not None:
-            raise asked.error
-        assert asked.found is not None
-        return asked.found
+    def do(self, something: Callable[[], T]) -> T:
+        """Compute something else there."""
+        made: T = self._wait(Asked(lambda _: something()))
+        return made
 
-    def _pass(self) -> None:
-        """Compute what waits: the first, and those behind it that fit beside it. Only for whoever holds the model."""
+    def close(self) -> None:
+        """Let the thread end, and the runner go, once what waits is done."""
+        self._end()
+
+    def _wait(self, asked: Asked) -> Any:
+        self._asked.put(asked)
+        return asked.result(self._thread)
+
+
+class _Desk:
+    """Where the thread works."""
+
+    def __init__(self, asked: SimpleQueue[Asked | None]) -> None:
+        self._asked = asked
+        self._waiting: deque[Asked] = deque()
+        self._runner: Runner | None = None
+
+    def open(self, opened: Callable[[], Runner]) -> Runner:
+        """Open the model, here in the thread."""
+        self._runner = opened()
+        return self._runner
+
+    def serve(self) -> None:
+        """Until nobody can ask any more."""
         import torch
 
+        with torch.inference_mode():
+            while True:
+                if not self._waiting:
+                    first = self._asked.get()
+                    if first is None:
+                        return
+                    self._waiting.append(first)
+                while not self._asked.empty():
+                    if (asked := self._asked.get()) is None:
+                        return
+                    self._waiting.append(asked)
+                self._pass()
+
+    def _pass(self) -> None:
+        """Compute what waits: the first, and those behind it that fit beside it."""
         first = self._waiting.popleft()
-        share, left, size = [first], list[Asked](), len(first.work.ids)
+        if first.work is None:
+            first.answer()
+            return
+        share, works, left, size = [first], [first.work], list[Asked](), len(first.work.ids)
         while self._waiting:
             other = self._waiting.popleft()
-            if other.kind == first.kind and size + len(other.work.ids) <= MOST:
+            if other.work is not None and other.kind == first.kind and size + len(other.work.ids) <= MOST:
                 share.append(other)
+                works.append(other.work)
                 size += len(other.work.ids)
             else:
                 left.append(other)
-        self._waiting.extendleft(reversed(left))
-        works, kind = [one.work for one in share], first.kind
+        self._waiting.extend(left)
+        kind, runner = first.kind, self._runner
+        assert runner is not None
         try:
-            # inference_mode belongs to the thread, so it must not be held across a yield of whoever decodes
-            with torch.inference_mode():
-                if kind.depth:
-                    found = self.runner.states(works, kind.depth, kind.wanted)
-                else:
-                    found = self.runner.scores(works, adapted=kind.adapted)
-            for one, its in zip(share, found, strict=True):
-                one.found = its
+            if kind.depth:
+                found = runner.states(works, kind.depth, kind.wanted)
+            else:
+                found = runner.scores(works, adapted=kind.adapted)
         except BaseException as error:
             for one in share:
-                one.error = error
-            if not isinstance(error, Exception):
-                raise
+                one.fail(error)
+            return
+        for one, its in zip(share, found, strict=True):
+            one.answer(its)
+
+
+def _itself(numbers: Any) -> Any:
+    return numbers
+
+
+_open: weakref.WeakSet[Together] = weakref.WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    """A thread that computes while the interpreter goes away takes the process down with it."""
+    for each in list(_open):
+        each.close()
+        each._thread.join(5.0)
