@@ -78,10 +78,12 @@ class Together:
         self._asked: SimpleQueue[Asked | None] = SimpleQueue()
         desk = _Desk(self._asked)
         # The thread knows the desk alone, so that it ends when nobody has this object any more.
+        for ended in [thread for thread in list(_serving) if not thread.is_alive()]:
+            _serving.pop(ended, None)
         self._thread = threading.Thread(target=desk.serve, daemon=True, name="model")
         self._thread.start()
+        _serving[self._thread] = self._asked
         self._end = weakref.finalize(self, self._asked.put, None)
-        _open.add(self)
         self.runner: Runner = self.do(lambda: desk.open(opened))
 
     def scores(self, work: Work, *, adapted: bool, then: Callable[[torch.Tensor], T]) -> T:
@@ -173,12 +175,13 @@ def _itself(numbers: Any) -> Any:
     return numbers
 
 
-_open: weakref.WeakSet[Together] = weakref.WeakSet()
+_serving: dict[threading.Thread, SimpleQueue[Asked | None]] = {}
+"""Every model's thread that has not been seen to end, and what it listens to."""
 
 
 @atexit.register
 def _end_all() -> None:
-    """A thread that computes while the interpreter goes away takes the process down with it."""
-    for each in list(_open):
-        each.close()
-        each._thread.join(5.0)
+    """A thread that still runs while the interpreter goes away, if only to its own end, takes the process down with it."""
+    for thread, asked in list(_serving.items()):
+        asked.put(None)
+        thread.join(5.0)
