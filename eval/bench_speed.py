@@ -10,6 +10,7 @@ from __future__ import annotations
 import resource
 import threading
 import time
+from itertools import islice
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -23,8 +24,8 @@ from rich.progress import track
 from rich.table import Table
 
 from eval.peers import Engine, LlamaCpp, Ours, llama_there
-from eval.playing import AT_ONCE, Setting, grid, play_many, started
-from eval.trainees import Policy, ScriptedTrainee, scripts
+from eval.playing import AT_ONCE, Setting, grid, play_many, started, words
+from eval.trainees import Policy
 from simulator.models import ensure
 from simulator.models.fetch import fetch
 from simulator.models.loading import Precision
@@ -116,12 +117,7 @@ def room(parts: Parts, trainees: int, turns: int) -> str:
         rng = Random(seat)
         time.sleep(rng.uniform(0, 20))
         session = started(setting, parts.voice, parts.evaluator)
-        trainee = ScriptedTrainee(scripts()[setting.scenario.id].scripts[setting.policy])
-        for _ in range(turns):
-            if session.call.ended:
-                return
-            move = session.call.last_move
-            said = trainee.say(move.plan.intent if move else None, settled=session.call.state.accepted)
+        for said in islice(words(session, setting), turns):
             began = time.perf_counter()
             for _ in session.submit(said):
                 pass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import islice
 from statistics import median, quantiles
 from typing import Annotated
 
@@ -11,13 +12,14 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from eval.trainees import Policy, ScriptedTrainee, scripts
-from simulator.events import CallerSaying, CallerSpoke, CallStarted, TurnGraded
+from eval.playing import Setting, started, words
+from eval.trainees import Policy
+from simulator.events import CallerSaying, CallerSpoke, TurnGraded
 from simulator.opening import open_parts
 from simulator.persona import personas
 from simulator.scenario import scenarios
 from simulator.session import Session
-from simulator.vocabulary import Difficulty, Register
+from simulator.vocabulary import Difficulty
 
 
 def main(
@@ -34,17 +36,9 @@ def main(
     all_personas, all_scenarios = list(personas().values()), list(scenarios().values())
     for n in track(range(calls), description="playing calls"):
         persona, scenario = all_personas[5 * n % len(all_personas)], all_scenarios[n % len(all_scenarios)]
-        start = CallStarted(
-            at=0.0, persona=persona, scenario=scenario, difficulty=Difficulty.MEDIUM, medium=Register.PHONE, seed=n,
-            model=voice.name, grader=grader.name,
-        )  # fmt: skip
-        session = Session([start], voice, grader, key=f"bench-{n}")
-        trainee = ScriptedTrainee(scripts()[scenario.id].scripts[Policy.EXCELLENT])
-        for turn in range(turns):
-            if session.call.ended:
-                break
-            move = session.call.last_move
-            said = trainee.say(move.plan.intent if move else None, settled=session.call.state.accepted)
+        setting = Setting(persona, scenario, Difficulty.MEDIUM, Policy.EXCELLENT, n)
+        session = started(setting, voice, grader)
+        for turn, said in enumerate(islice(words(session, setting), turns)):
             row = _timed(session, said)
             if n or turn:
                 rows.append(row | {"turn": turn})

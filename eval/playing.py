@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from itertools import islice
 
 from eval.trainees import Policy, ScriptedTrainee, scripts
 from simulator.call import Call
@@ -12,7 +13,6 @@ from simulator.events import CallStarted
 from simulator.persona import Persona
 from simulator.scenario import Scenario, scenarios
 from simulator.session import Grader, Session, Speech
-from simulator.transcript import Speaker
 from simulator.vocabulary import Difficulty, Ending, Register
 
 AT_ONCE = 8
@@ -78,13 +78,18 @@ def started(setting: Setting, voice: Speech, evaluator: Grader) -> Session:
     return Session([start], voice, evaluator, key=setting.key)
 
 
+def words(session: Session, setting: Setting) -> Iterator[str]:
+    """What the scripted trainee says next, as long as the call goes on; whoever asks says it before asking again."""
+    trainee = ScriptedTrainee(scripts()[setting.scenario.id].scripts[setting.policy])
+    while session.call.ended is None:
+        move = session.call.last_move
+        yield trainee.say(move.plan.intent if move else None, settled=session.call.state.accepted)
+
+
 def play(setting: Setting, voice: Speech, evaluator: Grader, *, turns: int = 30) -> Call:
     """The call, played to its end or for `turns` trainee turns."""
     session = started(setting, voice, evaluator)
-    trainee = ScriptedTrainee(scripts()[setting.scenario.id].scripts[setting.policy])
-    while session.call.ended is None and len(session.call.transcript.by(Speaker.TRAINEE)) < turns:
-        move = session.call.last_move
-        said = trainee.say(move.plan.intent if move else None, settled=session.call.state.accepted)
+    for said in islice(words(session, setting), turns):
         for _ in session.submit(said):
             pass
     return session.call

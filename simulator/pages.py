@@ -1,6 +1,6 @@
 """The Jinja set-up that pages kept as files share: everything is escaped, and a name that is not there is an error.
 
-Templates, and the style that all of them include (`page.css`), lie beside this module.
+Templates, and what all of them include (`page_head.html`, the style `page.css`), lie beside this module.
 """
 
 from __future__ import annotations

@@ -224,28 +224,28 @@ class Int8Runner:
     def scores(self, works: Sequence[Work], *, adapted: bool) -> list[torch.Tensor]:
         import torch
 
-        shares, x = self._begun(works, self.layers)
-        for number, block in enumerate(self._blocks):
-            x = self._through(block, number, x, shares, adapted)
-        ends = [row for share in shares for row in (range(share.end - share.rows, share.end))]
+        layout, x = self._begun(works, self.layers)
+        for number in range(self.layers):
+            x = self._through(number, x, layout, adapted)
+        ends = [row for share in layout.shares for row in range(share.end - share.rows, share.end)]
         x = x if len(ends) == len(x) else x[ends]
         scores = self._head(torch.nn.functional.rms_norm(x, (self.width,), self._norm, self.shape.eps))
-        return list(torch.split(scores, [share.rows for share in shares]))
+        return list(torch.split(scores, [share.rows for share in layout.shares]))
 
     def states(self, works: Sequence[Work], depth: int, wanted: Sequence[int]) -> list[torch.Tensor]:
         import torch
 
-        shares, x = self._begun(works, depth)
+        layout, x = self._begun(works, depth)
         seen = {}
         for number in range(depth):
-            x = self._through(self._blocks[number], number, x, shares, False)
+            x = self._through(number, x, layout, False)
             if number + 1 in wanted:
                 seen[number + 1] = x
         found = torch.stack([seen[layer] for layer in wanted]) if wanted else x[None, :0]
-        return [found[:, share.begin : share.end] for share in shares]
+        return [found[:, share.begin : share.end] for share in layout.shares]
 
-    def _begun(self, works: Sequence[Work], depth: int) -> tuple[list[Share], torch.Tensor]:
-        """Where each work's tokens are in the pass, and the tokens' embeddings, [tokens, width]."""
+    def _begun(self, works: Sequence[Work], depth: int) -> tuple[Layout, torch.Tensor]:
+        """What is where in the pass, and the tokens' embeddings, [tokens, width]."""
         import torch
 
         shares: list[Share] = []
@@ -256,22 +256,20 @@ class Int8Runner:
         positions = torch.cat([share.positions for share in shares])
         angles = torch.outer(positions, self._turns)
         cos, sin = angles.cos()[:, None], angles.sin()[:, None]
-        self._cos, self._sin = torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)
-        return shares, self._embed[[i for work in works for i in work.ids]].float()
+        layout = Layout(shares, torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1))
+        return layout, self._embed[[i for work in works for i in work.ids]].float()
 
-    def _through(
-        self, block: Block, number: int, x: torch.Tensor, shares: Sequence[Share], adapted: bool
-    ) -> torch.Tensor:
-        """One block over a pass, [tokens, width]."""
+    def _through(self, number: int, x: torch.Tensor, layout: Layout, adapted: bool) -> torch.Tensor:
+        """Block `number` over a pass, [tokens, width]."""
         import torch
 
-        functional, shape = torch.nn.functional, self.shape
+        functional, shape, block = torch.nn.functional, self.shape, self._blocks[number]
         turned = shape.heads + shape.groups
         h = block.qkv(functional.rms_norm(x, (shape.width,), block.norm1, shape.eps), adapted=adapted)
         h = torch.unflatten(h, 1, (turned + shape.groups, shape.head))
         qk = h[:, :turned]
-        qk = (qk * self._cos).addcmul_(qk.roll(shape.head // 2, -1), self._sin)
-        seen = [_attended(s, number, qk[s.begin : s.end], h[s.begin : s.end, turned:], shape) for s in shares]
+        qk = (qk * layout.cos).addcmul_(qk.roll(shape.head // 2, -1), layout.sin)
+        seen = [_attended(s, number, qk[s.begin : s.end], h[s.begin : s.end, turned:], shape) for s in layout.shares]
         x = x + block.o(seen[0] if len(seen) == 1 else torch.cat(seen), adapted=adapted)
         h = block.up(functional.rms_norm(x, (shape.width,), block.norm2, shape.eps), adapted=adapted)
         gate, up = h[:, : shape.inner], h[:, shape.inner :]
@@ -304,6 +302,16 @@ class Share:
     positions: torch.Tensor
     mask: torch.Tensor | None
     """float32 [query heads of a group * tokens, what is on the tape], 0 or -inf; None: all is seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a pass holds: each work's share of its tokens, and how far the tokens' positions turn keys and queries, float32
+    [tokens, 1, head]."""
+
+    shares: list[Share]
+    cos: torch.Tensor
+    sin: torch.Tensor
 
 
 def _share(work: Work, begin: int, depth: int, each: int) -> Share:

@@ -102,7 +102,7 @@ class Together:
         return made
 
     def close(self) -> None:
-        """Let the thread end, and the runner go, once what waits is done."""
+        """Let the thread end after its pass, and the runner go; whoever waits is told that the model has been closed."""
         self._end()
 
     def _wait(self, asked: Asked) -> Any:

@@ -103,19 +103,8 @@ def _settings(visit: Visit) -> WorkshopSettings:
     unknown += [s for s in visit.several("scenarios") if s not in visit.room.scenarios]
     if unknown:
         raise FormatError("a caller or situation was chosen that is not on this server: reload the page")
-    fields: dict[str, Any] = {
-        "title": visit.text("title", most=400),
-        "personas": visit.several("personas"),
-        "scenarios": visit.several("scenarios"),
-        "difficulties": visit.several("difficulties"),
-        "attempts": visit.text("attempts"),
-        "pass_marks": {d: visit.text(f"mark_{d.value}") for d in Dimension},
-        "hints": visit.text("mode") != "exam",
-        "medium": visit.text("medium"),
-        "intensity": visit.text("intensity"),
-        "may_read": visit.ticked("may_read"),
-        "retention_days": visit.text("retention_days"),
-    }
+    fields = _sent(visit)
+    fields["pass_marks"] = fields.pop("marks")
     try:
         return WorkshopSettings.model_validate(fields)
     except ValidationError as error:
@@ -125,8 +114,14 @@ def _settings(visit: Visit) -> WorkshopSettings:
 
 def _typed(visit: Visit) -> dict[str, Any]:
     """The form as it was sent, to be sent again."""
+    fields = _sent(visit)
+    return fields | {"title": fields["title"][:200]}
+
+
+def _sent(visit: Visit) -> dict[str, Any]:
+    """What the form holds, in the words of its page."""
     return {
-        "title": visit.text("title", most=400)[:200],
+        "title": visit.text("title", most=400),
         "personas": visit.several("personas"),
         "scenarios": visit.several("scenarios"),
         "difficulties": visit.several("difficulties"),
