@@ -26,6 +26,7 @@ from simulator.evaluator.second_opinion import SecondOpinion
 from simulator.events import CallStarted, StoredEvent
 from simulator.models.base import DecidingModel, FeatureModel, LanguageModel, Sampling, Source
 from simulator.models.choose import choose_model, open_model
+from simulator.models.loading import prepare
 from simulator.models.weights import MODELS, Progress, ensure, ready
 from simulator.prompts import caller_segments, tuned_segments
 from simulator.rehearsal import Rehearsal, Rehearsals
@@ -303,6 +304,7 @@ def set_up(model: str, evaluator: str, progress: Progress, settings: Settings | 
     chosen, sizes = settings or current_settings(), dict[str, int]()
     for name in needed(model, evaluator):
         folder = ready(name, cache_dir=chosen.cache_dir) or ensure(name, progress=progress, cache_dir=chosen.cache_dir)
+        prepare(folder, progress)
         sizes[name] = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
     return sizes
 

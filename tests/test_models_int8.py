@@ -3,17 +3,22 @@ forks that see only their own row, and passes of several threads that go togethe
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from simulator.errors import ModelError, ModelFormatError
-from simulator.models import LocalModel, Sampling, ensure, int8_weights
+from simulator.models import LocalModel, Sampling, ensure, int8, int8_weights
 from simulator.models.choose import ADAPTERS
-from simulator.models.int8 import Int8Runner, Linear, rounded
+from simulator.models.int8 import Int8Runner, Product
+from simulator.models.int8_weights import packed
 from simulator.models.loading import Precision, eight_bits, load
 from simulator.models.runner import Work
 from simulator.models.together import MOST, Together
@@ -40,24 +45,109 @@ def scores(runner: Any, *works: Work, adapted: bool = True) -> list[Any]:
         return list(runner.scores(works, adapted=adapted))
 
 
-@pytest.mark.parametrize(("fine", "most"), [(False, 1e-2), (True, 8e-3)])
-def test_a_product_is_right_but_for_rounding(fine: bool, most: float) -> None:
+def test_weights_are_rounded_to_the_nearest_and_laid_in_tiles() -> None:
     torch.manual_seed(0)
-    weight, bias, x = torch.randn(48, 64), torch.randn(48), torch.randn(5, 64)
-    down, up = torch.randn(4, 64), torch.randn(48, 4)
-    x[2] = 0.0
+    weight, bias = torch.randn(48, 64), torch.randn(48)
+    weight[5] = 0.0
+    made = packed(weight, bias)
+    rows = made.weight.reshape(3, 16, 16, 4).transpose(0, 2, 1, 3).reshape(48, 64)  # [block, four, channel, of four]
+    assert abs(rows * made.scale[:, None] - weight.numpy()).max() <= made.scale.max() / 2
+    assert (made.offset == 128 * rows.sum(1, dtype="int32")).all()
+    assert abs(rows).max() == 127
+    assert made.bias is not None
+    assert (made.bias == bias.numpy()).all()
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2"])
+@pytest.mark.parametrize(("width", "most"), [(128, 1e-4), (1024, 4e-2)])
+def test_a_model_of_any_size_is_that_of_the_library(tmp_path: Path, kind: str, width: int, most: float) -> None:
+    """Widths in finer steps and in plain ones, odd numbers of channels and rows, with and without biases."""
     if not eight_bits():
         pytest.skip("this processor has no quick 8-bit products")
-    plain = x @ weight.T + bias
-    adapted = plain + x @ down.T @ up.T
-    beside = Linear(*rounded(weight), bias, beside=(down, up), fine=fine)
-    instead = Linear(*rounded(weight), bias, instead=rounded(weight + up @ down), fine=fine)
-    for product in (beside, instead):
-        for got, wanted in ((product(x), plain), (product(x, adapted=True), adapted)):
-            assert float((got - wanted).norm() / wanted.norm()) < most
-    exact = Linear(*rounded(weight), bias, fine=True)(x)
-    stored = rounded(weight)[0].float() * rounded(weight)[1][:, None]
-    assert float((exact - (x @ stored.T + bias)).abs().max()) < 2e-3
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.AutoConfig.for_model(
+        kind, vocab_size=272, hidden_size=width, intermediate_size=width + 48, num_hidden_layers=3, eos_token_id=1,
+        num_attention_heads=width // 64, num_key_value_heads=max(1, width // 256), tie_word_embeddings=False,
+        bos_token_id=0, max_position_embeddings=512,
+    )  # fmt: skip
+    library = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+    for name, parameter in library.named_parameters():
+        if name.endswith("bias"):
+            torch.nn.init.normal_(parameter, std=0.5)
+        elif parameter.ndim == 2 and "embed" not in name:  # then what is left is the rounding of what they meet
+            step = parameter.detach().abs().amax(1, keepdim=True) / 127
+            parameter.data = (parameter.detach() / step).round() * step
+    library.save_pretrained(tmp_path)
+    shape = int8_weights.shape_of(tmp_path)
+    assert shape is not None
+    embed, norms, weights = int8_weights.int8_weights(tmp_path, shape)
+    runner = Int8Runner(shape, embed, norms, {name: Product(own) for name, own in weights.items()})
+    ids = torch.randint(272, (37,)).tolist()
+    with torch.inference_mode():
+        wanted = library(torch.tensor([ids]), output_hidden_states=True)
+        states = runner.states([Work(runner.tape(), ids)], 2, [1, 2])[0]
+    (got,) = scores(runner, Work(runner.tape(), ids))
+    assert float((got[0] - wanted.logits[0, -1]).norm() / wanted.logits[0, -1].norm()) < most
+    for mine, theirs in zip(states, wanted.hidden_states[1:3], strict=True):
+        assert float((mine - theirs[0]).norm() / theirs[0].norm()) < most
+
+
+@pytest.mark.model
+def test_neither_threads_nor_the_order_of_reading_change_a_number(eight: Any, ids: list[int]) -> None:
+    runner = eight.runner
+    (wanted,) = scores(runner, Work(runner.tape(), ids))
+    one_by_one = runner.tape()
+    for token in ids:
+        (got,) = scores(runner, Work(one_by_one, [token]))
+    assert torch.equal(got, wanted)
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 3):
+            torch.set_num_threads(threads)
+            other = load(ensure("small"), adapter=ADAPTERS / "small").runner
+            assert torch.equal(scores(other, Work(other.tape(), ids))[0], wanted)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.model
+def test_an_adapter_beside_the_weights_does_what_one_in_them_does(
+    ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in the larger model, which has no second set of weights for its adapter; in plain steps, as there."""
+    if not eight_bits():
+        pytest.skip("this processor has no quick 8-bit products")
+    monkeypatch.setattr(int8, "NARROW", 1)
+    beside = load(ensure("small"), adapter=ADAPTERS / "small").runner
+    full = load(ensure("small"), adapter=ADAPTERS / "small", precision=Precision.FULL).runner
+    for adapted in (False, True):
+        mine, theirs = (scores(r, Work(r.tape(), ids), adapted=adapted)[0][0].log_softmax(-1) for r in (beside, full))
+        assert 0 <= float((theirs.exp() * (theirs - mine)).sum()) < 0.05
+
+
+@pytest.mark.model
+def test_processors_with_narrower_vectors_compute_the_same(eight: Any, ids: list[int], tmp_path: Path) -> None:
+    """Laptops have 256-bit vectors where servers have 512. In a process of its own, compiled for those."""
+    program = f"""
+import llvmlite.binding as b
+host = dict(b.get_host_cpu_features())
+b.get_host_cpu_features = lambda: host | {{"avx512vnni": False, "avxvnni": True}}
+from simulator.models import vectors
+assert vectors.LANES == 8
+import torch, numpy
+from simulator.models import ensure
+from simulator.models.choose import ADAPTERS
+from simulator.models.loading import load
+from simulator.models.runner import Work
+runner = load(ensure("small"), adapter=ADAPTERS / "small").runner
+numpy.save({str(tmp_path / "scores.npy")!r}, runner.scores([Work(runner.tape(), {ids})], adapted=True)[0].numpy())
+"""
+    subprocess.run(
+        [sys.executable, "-c", program], check=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}, timeout=300
+    )
+    (wanted,) = scores(eight.runner, Work(eight.runner.tape(), ids))
+    assert np.array_equal(np.load(tmp_path / "scores.npy"), wanted.numpy())
 
 
 @pytest.mark.model
@@ -224,15 +314,16 @@ def test_rounded_weights_are_kept_and_made_again_when_torn(tmp_path: Path, monke
             (tmp_path / file.name).symlink_to(file)
     shape = int8_weights.shape_of(tmp_path)
     assert shape is not None
-    made = {name: t.clone() for name, t in int8_weights.int8_weights(tmp_path, shape).items()}
+    made = {name: own.weight.copy() for name, own in int8_weights.int8_weights(tmp_path, shape)[2].items()}
     kept = tmp_path / int8_weights.FILE
     whole = kept.read_bytes()
     kept.write_bytes(whole[: len(whole) // 2])
-    again = int8_weights.int8_weights(tmp_path, shape)
+    again = int8_weights.int8_weights(tmp_path, shape)[2]
     assert kept.read_bytes() == whole
-    assert all(torch.equal(made[name], again[name]) for name in made)
+    assert all((made[name] == again[name].weight).all() for name in made)
+    assert all(own.weight.ctypes.data % 64 == 0 for own in again.values()), "where the processor reads best"
     monkeypatch.setattr(int8_weights, "_rounded", lambda *_: pytest.fail("it was kept"))
-    assert set(int8_weights.int8_weights(tmp_path, shape)) == set(made)
+    assert set(int8_weights.int8_weights(tmp_path, shape)[2]) == set(made)
     assert not list(tmp_path.glob("*.tmp"))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-_TOLD = {"fetch": "Fetching", "verify": "Checking", "convert": "Preparing"}
+_TOLD = {"fetch": "Fetching", "verify": "Checking", "convert": "Preparing", "round": "Rounding", "compile": "Compiling for"}
 
 
 def shown(text: str) -> str:

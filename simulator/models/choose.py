@@ -91,11 +91,15 @@ def open_model(spec: str, *, progress: Progress | None = None, settings: Setting
 
 
 def _embedded(name: str, progress: Progress | None, settings: Settings) -> LanguageModel:
+    from simulator.models.loading import prepare
     from simulator.models.local import LocalModel
+    from simulator.models.weights import silent
 
     model = MODELS[name]
     _room(name, model.memory)
     folder = ensure(name, progress=progress, cache_dir=settings.cache_dir)
+    if settings.device == "cpu":
+        prepare(folder, progress or silent)
     adapter = ADAPTERS / name if settings.tuned and (ADAPTERS / name / WEIGHTS).is_file() else None
     info = ModelInfo(name, Source.EMBEDDED, model.parameters, model.sha256, version(adapter) if adapter else "")
     return LocalModel(folder, info=info, device=settings.device, adapter=adapter)

@@ -1,7 +1,7 @@
 """The weights of a Llama-like model folder, rounded to 8 bits once and kept beside it.
 
 Read straight from the folder's safetensors, tensor by tensor, so that no more than one is in memory as a float; the
-embedding stays bf16 and is only looked into. Kept as `int8.safetensors` in folders that this program made (another's are
+embedding stays bf16 and is only looked into. Kept as `tiles.safetensors` in folders that this program made (another's are
 rounded each time they are opened).
 """
 
@@ -15,15 +15,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from simulator.errors import ModelFormatError
-from simulator.models.int8 import Pair, Shape, rounded
+from simulator.models.int8 import Shape, Weights
+from simulator.models.vectors import CHANNELS
 from simulator.models.weights import MANIFEST
 
 if TYPE_CHECKING:
     import torch
 
-FILE = "int8.safetensors"
+Pair = tuple["torch.Tensor", "torch.Tensor"]
+FILE = "tiles.safetensors"
 FORMAT = "1"
+LINE = 64
+"""Bytes of a cache line."""
 FAMILIES = ("llama", "qwen2")
 _log = logging.getLogger(__name__)
 PARTS: Mapping[str, tuple[str, ...]] = {
@@ -51,7 +57,7 @@ def shape_of(folder: Path) -> Shape | None:
         if not plain:
             return None
         heads = int(c["num_attention_heads"])
-        return Shape(
+        shape = Shape(
             layers=int(c["num_hidden_layers"]),
             width=int(c["hidden_size"]),
             heads=heads,
@@ -61,37 +67,51 @@ def shape_of(folder: Path) -> Shape | None:
             eps=float(c["rms_norm_eps"]),
             theta=float(rope.get("rope_theta") or c.get("rope_theta") or 10000.0),
         )
+        return shape if shape.tiled(int(c["vocab_size"])) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def int8_weights(folder: Path, shape: Shape) -> dict[str, torch.Tensor]:
-    """Every tensor by name: `embed` (as it is), `norm`, `head.weight|scale`, and of block N `N.norm1|norm2`,
-    `N.PART.weight|scale|bias` for the parts in `PARTS`. Raises ModelFormatError."""
+def int8_weights(folder: Path, shape: Shape) -> tuple[torch.Tensor, np.ndarray, dict[str, Weights]]:
+    """The embedding (as it is); every norm, [2 * layers + 1, width]; and the products by name: `head`, and of block N `N.PART`
+    for the parts in `PARTS`. Raises ModelFormatError."""
     from safetensors import SafetensorError
-    from safetensors.torch import save_file
 
     kept = folder / FILE
     try:
-        if (found := _kept(kept)) is not None:
-            return found | {"embed": _embedding(folder)}
-        made = _rounded(folder, shape)
+        made = _kept(kept)
+        if made is None:
+            made = _rounded(folder, shape)
+            if (folder / MANIFEST).is_file():
+                _keep(made, kept)
+                made = _kept(kept) or made  # of the file only the pages in use are in memory
+        names = [name.removesuffix(".weight") for name in made if name.endswith(".weight")]
+        weights = {
+            n: Weights(made[f"{n}.weight"], made[f"{n}.scale"], made[f"{n}.offset"], made.get(f"{n}.bias"))
+            for n in names
+        }
+        return _embedding(folder), made["norms"], weights
     except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
         raise ModelFormatError(f"{folder} is not a model that can be run here: {error}") from error
-    if (folder / MANIFEST).is_file():
-        temporary = kept.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            save_file(made, temporary, metadata={"format": FORMAT})
-            os.replace(temporary, kept)
-            made = _kept(kept) or made  # of the file only the pages in use are in memory
-        except (OSError, SafetensorError) as error:  # a full disk, a folder of somebody else's
-            _log.warning("rounded weights are not kept (%s); the next start takes longer", error)
-        finally:
-            temporary.unlink(missing_ok=True)
-    return made | {"embed": _embedding(folder)}
 
 
-def _kept(file: Path) -> dict[str, torch.Tensor] | None:
+def packed(weight: torch.Tensor, bias: torch.Tensor | None = None) -> Weights:
+    """[out, in] in 8 bits, one scale an output channel, such that int8 * scale is nearest; as the tiles of `passes` read it."""
+    import torch
+
+    weight = weight.float()
+    scale = weight.abs().amax(1).clamp_min_(1e-9) / 127
+    whole = (weight / scale[:, None]).round_().to(torch.int8).numpy()
+    out, width = whole.shape
+    return Weights(
+        np.ascontiguousarray(whole.reshape(out // CHANNELS, CHANNELS, width // 4, 4).transpose(0, 2, 1, 3)).reshape(-1),
+        scale.numpy(),
+        whole.sum(1, dtype=np.int32) * np.int32(128),
+        None if bias is None else bias.float().numpy(),
+    )
+
+
+def _kept(file: Path) -> dict[str, np.ndarray] | None:
     """What an earlier start has rounded; None if there is nothing, or nothing whole."""
     from safetensors import SafetensorError, safe_open
 
@@ -101,10 +121,33 @@ def _kept(file: Path) -> dict[str, torch.Tensor] | None:
         with safe_open(file, "pt") as opened:
             if (opened.metadata() or {}).get("format") != FORMAT:
                 return None
-            return {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+            return {name: opened.get_tensor(name).numpy() for name in opened.keys()}  # noqa: SIM118
     except SafetensorError as error:
         _log.warning("%s is not whole (%s) and is made again", file, error)
         return None
+
+
+def _keep(tensors: Mapping[str, np.ndarray], file: Path) -> None:
+    """Write `tensors` such that each begins on a line of the cache when the file is mapped."""
+    header: dict[str, Any] = {"__metadata__": {"format": FORMAT}}
+    at = 0
+    for name, tensor in tensors.items():
+        kind = {"int8": "I8", "int32": "I32", "float32": "F32"}[tensor.dtype.name]
+        header[name] = {"dtype": kind, "shape": tensor.shape, "data_offsets": (at, at + tensor.nbytes)}
+        at += tensor.nbytes  # always lines: channels and widths are multiples of 16
+    told = json.dumps(header).encode()
+    told += b" " * (-(8 + len(told)) % LINE)
+    temporary = file.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as opened:
+            opened.write(len(told).to_bytes(8, "little") + told)
+            for tensor in tensors.values():
+                opened.write(np.ascontiguousarray(tensor).data)
+        os.replace(temporary, file)
+    except OSError as error:  # a full disk, a folder of somebody else's
+        _log.warning("rounded weights are not kept (%s); the next start takes longer", error)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def parameters(folder: Path) -> int:
@@ -146,7 +189,10 @@ def adapter_halves(pairs: Mapping[str, Mapping[str, torch.Tensor]], scale: float
             downs = [p["A"].float() for _, p in there if p is not None]
             if not downs:
                 continue
-            up = torch.zeros(sum(sizes[m] for m in modules), sum(len(d) for d in downs))
+            # Ranks are filled up with zeros to what the tiles take.
+            up = torch.zeros(sum(sizes[m] for m in modules), CHANNELS * math.ceil(sum(map(len, downs)) / CHANNELS))
+            down = torch.zeros(up.shape[1], inputs[part])
+            down[: sum(map(len, downs))] = torch.cat(downs)
             row = column = 0
             for module, pair in there:
                 if pair is not None:
@@ -154,25 +200,25 @@ def adapter_halves(pairs: Mapping[str, Mapping[str, torch.Tensor]], scale: float
                     up[row : row + sizes[module], column : column + rank] = pair["B"].float() * scale
                     column += rank
                 row += sizes[module]
-            found[f"{layer}.{part}"] = torch.cat(downs), up
+            found[f"{layer}.{part}"] = down, up
     if left:
         raise ModelFormatError(f"this adapter is for another model: {min(left)} is not in this one.")
     return found
 
 
-def adapted_weights(folder: Path, halves: Mapping[str, Pair]) -> dict[str, Pair]:
+def adapted_weights(folder: Path, halves: Mapping[str, Pair]) -> dict[str, Weights]:
     """The weights of each product in `halves` with its adapter added, rounded once (rounding the rounded again cost the small
     model 4 % of perplexity). Raises ModelFormatError."""
     import torch
     from safetensors import SafetensorError
 
-    found: dict[str, Pair] = {}
+    found: dict[str, Weights] = {}
     try:
         read = _tensors(folder)
         for name, (down, up) in halves.items():
             layer, part = name.split(".")
             parts = [read[f"model.layers.{layer}.{module}.weight"]().float() for module in PARTS[part]]
-            found[name] = rounded(torch.cat(parts).addmm_(up, down))
+            found[name] = packed(torch.cat(parts).addmm_(up, down))
     except (OSError, KeyError, SafetensorError) as error:
         raise ModelFormatError(f"{folder} is not a model that can be run here: {error}") from error
     return found
@@ -200,23 +246,29 @@ def _embedding(folder: Path) -> torch.Tensor:
     return _tensors(folder)["model.embed_tokens.weight"]()
 
 
-def _rounded(folder: Path, shape: Shape) -> dict[str, torch.Tensor]:
+def _rounded(folder: Path, shape: Shape) -> dict[str, np.ndarray]:
     import torch
 
     read = _tensors(folder)
-    made: dict[str, torch.Tensor] = {"norm": read["model.norm.weight"]().float()}
+    norms = [
+        f"model.layers.{n}.{norm}"
+        for n in range(shape.layers)
+        for norm in ("input_layernorm", "post_attention_layernorm")
+    ]
+    made = {"norms": torch.stack([read[f"{norm}.weight"]().float() for norm in (*norms, "model.norm")]).numpy()}
 
     def put(name: str, sources: list[str]) -> None:
-        weight = torch.cat([read[f"{s}.weight"]() for s in sources])
-        made[f"{name}.weight"], made[f"{name}.scale"] = rounded(weight)
-        if f"{sources[0]}.bias" in read:
-            made[f"{name}.bias"] = torch.cat([read[f"{s}.bias"]() for s in sources]).float()
+        biased = f"{sources[0]}.bias" in read
+        weights = packed(
+            torch.cat([read[f"{s}.weight"]() for s in sources]),
+            torch.cat([read[f"{s}.bias"]() for s in sources]) if biased else None,
+        )
+        for part in ("weight", "scale", "offset", "bias"):
+            if (value := getattr(weights, part)) is not None:
+                made[f"{name}.{part}"] = value
 
     put("head", ["lm_head" if "lm_head.weight" in read else "model.embed_tokens"])
     for n in range(shape.layers):
-        block = f"model.layers.{n}"
-        made[f"{n}.norm1"] = read[f"{block}.input_layernorm.weight"]().float()
-        made[f"{n}.norm2"] = read[f"{block}.post_attention_layernorm.weight"]().float()
         for part, modules in PARTS.items():
-            put(f"{n}.{part}", [f"{block}.{m}" for m in modules])
+            put(f"{n}.{part}", [f"model.layers.{n}.{m}" for m in modules])
     return made

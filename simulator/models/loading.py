@@ -13,7 +13,7 @@ from typing import Any
 from simulator.errors import MemoryShortError, ModelFormatError, ModelNotFoundError, shorten
 from simulator.models.base import ModelInfo, Source
 from simulator.models.runner import Runner
-from simulator.models.weights import manifest_digest
+from simulator.models.weights import Progress, manifest_digest
 
 UNKNOWN_CONTEXT = 4096
 LIGHT = 500_000_000
@@ -76,24 +76,46 @@ def load(
 
 
 def eight_bits() -> bool:
-    """Whether this processor multiplies 8-bit integers quickly (VNNI or AMX), and torch knows how."""
-    import torch
+    """Whether this processor multiplies 8-bit integers quickly (VNNI)."""
+    from simulator.models.vectors import LANES
 
-    try:
-        return bool(torch.cpu._is_vnni_supported()) and hasattr(torch.ops.onednn, "qlinear_pointwise")
-    except AttributeError:
-        return False
+    return LANES > 0
+
+
+def prepare(folder: Path, progress: Progress) -> None:
+    """Round the model in `folder` to 8 bits and compile what computes it, where it is computed so; once a machine. Steps
+    "round" and "compile". Raises ModelError."""
+    if not eight_bits():
+        return
+    patient_threads()
+    from simulator.models import kernels, machine
+    from simulator.models.int8_weights import FILE, int8_weights, shape_of
+
+    shape = shape_of(folder)
+    if shape is None:
+        return
+    if not (folder / FILE).is_file():
+        progress("round", 0, 1)
+        int8_weights(folder, shape)
+        progress("round", 1, 1)
+    if not kernels.kept():
+        progress("compile", 0, 1)
+        machine.probe()
+        progress("compile", 1, 1)
 
 
 def _rounded(where: Path, shape: Any, tokenizer: Any, adapter: Path | None) -> Loaded:
     from simulator.models.adapter import halves
-    from simulator.models.int8 import Int8Runner
-    from simulator.models.int8_weights import adapted_weights, adapter_halves, int8_weights, parameters
+    from simulator.models.int8 import Int8Runner, Product
+    from simulator.models.int8_weights import adapted_weights, adapter_halves, int8_weights, packed, parameters
 
     config = json.loads((where / "config.json").read_text("utf-8"))
+    embed, norms, weights = int8_weights(where, shape)
     pairs = adapter_halves(*halves(adapter), shape) if adapter is not None else {}
     instead = adapted_weights(where, pairs) if shape.narrow else {}
-    runner = Int8Runner(shape, int8_weights(where, shape), beside=pairs, instead=instead)
+    beside = {} if shape.narrow else {name: (packed(down), packed(up)) for name, (down, up) in pairs.items()}
+    products = {name: Product(own, beside.get(name), instead.get(name)) for name, own in weights.items()}
+    runner = Int8Runner(shape, embed, norms, products)
     told = where / "generation_config.json"
     ends = json.loads(told.read_text("utf-8")).get("eos_token_id") if told.is_file() else config.get("eos_token_id")
     return Loaded(

@@ -56,8 +56,8 @@ def free_memory() -> int:
 
 
 def probe() -> Speed:
-    """Measure for about half a second, in pieces of a millisecond of which the best counts: a program that happens to
-    be busy meanwhile should not change the choice. Loads torch; in a thread that ends, and with it its OpenMP team."""
+    """Measure for about half a second, in pieces of milliseconds of which the best counts: a program that happens to be busy
+    meanwhile should not change the choice. Loads torch; in a thread that ends, and with it its OpenMP team."""
     with ThreadPoolExecutor(1) as aside:
         return aside.submit(_probed).result()
 
@@ -72,12 +72,7 @@ def _probed() -> Speed:
     # One row times slices of a matrix larger than most caches: what decoding does, and bound by memory alone.
     with torch.inference_mode():
         if eight_bits():
-            from simulator.models.int8 import Linear
-
-            slices = [Linear(torch.ones(1024, 2048, dtype=torch.int8), torch.ones(1024)) for _ in range(64)]
-            row, many = torch.ones(1, 2048), torch.ones(128, 2048)
-            gflops = 2 * many.shape[0] * 1024 * 2048 / _good([partial(one, many) for one in slices]) / 1e9
-            return Speed(gflops, 1024 * 2048 / _good([partial(one, row) for one in slices] * 4) / 1e9, 1)
+            return _probed_in_integers()
         kind = number_type("cpu")
         side = 768
         a, b = torch.ones(side, side, dtype=kind), torch.ones(side, side, dtype=kind)
@@ -87,6 +82,32 @@ def _probed() -> Speed:
         work = [partial(linear, row, matrix) for matrix in blocks] * 4
         gbytes = blocks[0].numel() * blocks.element_size() / _good(work) / 1e9
     return Speed(gflops, gbytes, kind.itemsize)
+
+
+def _probed_in_integers() -> Speed:
+    """Of a model of four blocks, whose weights are larger than most caches. Its passes are compiled if none ever was."""
+    import numpy as np
+    import torch
+
+    from simulator.models.int8 import Int8Runner, Product, Shape, Weights
+    from simulator.models.runner import Work
+
+    shape = Shape(layers=4, width=1024, heads=16, groups=4, head=64, inner=4096, eps=1e-6, theta=1e4)
+    sizes = {"qkv": (1536, 1024), "o": (1024, 1024), "up": (8192, 1024), "down": (1024, 4096)}
+
+    def product(out: int, width: int) -> Product:
+        return Product(Weights(np.ones(out * width, np.int8), np.ones(out, np.float32), np.zeros(out, np.int32)))
+
+    products = {f"{n}.{part}": product(*size) for n in range(shape.layers) for part, size in sizes.items()}
+    runner = Int8Runner(
+        shape, torch.ones(16, 1024), np.ones((9, 1024), np.float32), products | {"head": product(16, 1024)}
+    )
+    parameters = shape.layers * sum(out * width for out, width in sizes.values())
+
+    def read(tokens: int) -> Callable[[], object]:
+        return lambda: runner.scores([Work(runner.tape(), [0] * tokens)], adapted=False)
+
+    return Speed(2 * 128 * parameters / _good([read(128)] * 4) / 1e9, parameters / _good([read(1)] * 40) / 1e9, 1)
 
 
 def _good(work: Sequence[Callable[[], object]]) -> float:

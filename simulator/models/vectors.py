@@ -1,0 +1,258 @@
+"""The few loops that a compiler does not turn into the processor's vector instructions by itself, written out for it: tiles of
+matrix products in 8-bit integers (VNNI) and in float32; and how threads meet inside compiled code.
+
+Each tile keeps its sums in registers and goes through what is summed strictly in order, so that a row's numbers are the
+same in whatever tile it is. Addresses are taken as integers; nothing is checked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import llvmlite.binding
+import numba.core.types
+import numba.extending
+from llvmlite import ir
+from numba.core import cgutils
+
+intrinsic: Callable[[Callable[..., Any]], Any] = numba.extending.intrinsic
+types: Any = numba.core.types
+I8, I32, I64, F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
+CHANNELS = 16
+"""Output channels that a tile holds side by side."""
+AHEAD = 2048
+"""Bytes of weights fetched ahead of their use."""
+UNROLLED = 4
+
+_features = dict(llvmlite.binding.get_host_cpu_features())
+LANES = 16 if _features.get("avx512vnni") else 8 if _features.get("avxvnni") else 0
+"""Integers a vector that sums products of bytes; 0: this processor has no such instruction."""
+
+
+def _int(value: int) -> ir.Constant:
+    return ir.Constant(I64, value)
+
+
+def _at(builder: Any, base: Any, offset: Any, kind: Any) -> Any:
+    return builder.inttoptr(builder.add(base, offset), kind.as_pointer())
+
+
+def _load(builder: Any, base: Any, offset: Any, kind: Any) -> Any:
+    loaded = builder.load(_at(builder, base, offset, kind))
+    loaded.align = 4
+    return loaded
+
+
+def _spread(builder: Any, value: Any, kind: Any) -> Any:
+    """One number in every place of a vector."""
+    nothing = ir.Constant(kind, ir.Undefined)
+    first = builder.insert_element(nothing, value, ir.Constant(I32, 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(I32, kind.count), [0] * kind.count))
+
+
+def _summed(
+    builder: Any,
+    count: Any,
+    unrolled: int,
+    kind: Any,
+    sums: int,
+    body: Callable[[Any, list[Any]], list[Any]],
+    first: Any = None,
+) -> Sequence[Any]:
+    """`sums` vectors of `kind`, from `first` (or zero), through `body` for 0, 1, ... `count` - 1 (>= 1, a multiple of
+    `unrolled`)."""
+    entry, loop, done = builder.block, builder.append_basic_block("loop"), builder.append_basic_block("done")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    index = builder.phi(I64)
+    kept = [builder.phi(kind) for _ in range(sums)]
+    made: list[Any] = list(kept)
+    for step in range(unrolled):
+        made = body(builder.add(index, _int(step)), made)
+    after = builder.add(index, _int(unrolled))
+    index.add_incoming(_int(0), entry)
+    index.add_incoming(after, builder.block)
+    for phi, new in zip(kept, made, strict=True):
+        phi.add_incoming(first or ir.Constant(kind, None), entry)
+        phi.add_incoming(new, builder.block)
+    builder.cbranch(builder.icmp_signed("<", after, count), loop, done)
+    builder.position_at_end(done)
+    return made
+
+
+def _byte_tile(rows: int, blocks: int) -> Any:
+    parts = CHANNELS // (LANES or CHANNELS)
+
+    @intrinsic
+    def tile(context: Any, weights: Any, x: Any, stride: Any, fours: Any, out: Any) -> Any:
+        """`rows` rows of bytes from `x`, `stride` bytes apart, times `blocks` times `CHANNELS` channels: int32 [rows, channels]
+        at `out`. `weights`: int8 [blocks, fours, CHANNELS, 4]; `fours` (a multiple of `UNROLLED`) times 4 bytes a row are
+        summed."""
+
+        def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            weights, x, stride, fours, out = args
+            vector = ir.VectorType(I32, LANES)
+            multiply = cgutils.get_or_insert_function(
+                builder.module,
+                ir.FunctionType(vector, [vector, vector, vector]),
+                f"llvm.x86.avx512.vpdpbusd.{32 * LANES}",
+            )
+            byte = ir.PointerType(I8)
+            fetch = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32]), "llvm.prefetch.p0"
+            )
+
+            def body(index: Any, sums: list[Any]) -> list[Any]:
+                held = []
+                for block in range(blocks):
+                    first = builder.mul(fours, _int(4 * CHANNELS * block))
+                    at = builder.add(first, builder.mul(index, _int(4 * CHANNELS)))
+                    held += [
+                        _load(builder, weights, builder.add(at, _int(4 * LANES * p)), vector) for p in range(parts)
+                    ]
+                    ahead = _at(builder, weights, builder.add(at, _int(AHEAD)), I8)
+                    builder.call(fetch, [ahead, *(ir.Constant(I32, n) for n in (0, 3, 1))])
+                new = []
+                for row in range(rows):
+                    offset = builder.add(builder.mul(stride, _int(row)), builder.mul(index, _int(4)))
+                    spread = _spread(builder, _load(builder, x, offset, I32), vector)
+                    new += [
+                        builder.call(multiply, [sums[row * len(held) + n], spread, weight])
+                        for n, weight in enumerate(held)
+                    ]
+                return new
+
+            for number, sums in enumerate(_summed(builder, fours, UNROLLED, vector, rows * parts * blocks, body)):
+                builder.store(sums, _at(builder, out, _int(4 * LANES * number), vector)).align = 4
+            return context.get_dummy_value()
+
+        return types.void(types.intp, types.intp, types.intp, types.intp, types.intp), made
+
+    return tile
+
+
+def _number_tile(rows: int, columns: int) -> Any:
+    @intrinsic
+    def tile(context: Any, left: Any, stride: Any, right: Any, step: Any, count: Any, out: Any, pitch: Any) -> Any:
+        """float32 [rows, count] at `left` (rows `stride` numbers apart) times [count, 16 * columns] at `right` (rows `step`
+        numbers apart): at `out`, rows `pitch` numbers apart."""
+
+        def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            left, stride, right, step, count, out, pitch = args
+            vector = ir.VectorType(F32, 16)
+            fma = cgutils.get_or_insert_function(
+                builder.module, ir.FunctionType(vector, [vector, vector, vector]), "llvm.fma.v16f32"
+            )
+
+            def body(index: Any, sums: list[Any]) -> list[Any]:
+                at = builder.mul(builder.mul(index, step), _int(4))
+                held = [_load(builder, right, builder.add(at, _int(64 * c)), vector) for c in range(columns)]
+                new = []
+                for row in range(rows):
+                    offset = builder.mul(builder.add(builder.mul(stride, _int(row)), index), _int(4))
+                    spread = _spread(builder, _load(builder, left, offset, F32), vector)
+                    new += [builder.call(fma, [spread, held[c], sums[row * columns + c]]) for c in range(columns)]
+                return new
+
+            for number, sums in enumerate(_summed(builder, count, 1, vector, rows * columns, body)):
+                row, column = divmod(number, columns)
+                offset = builder.add(builder.mul(builder.mul(pitch, _int(row)), _int(4)), _int(64 * column))
+                builder.store(sums, _at(builder, out, offset, vector)).align = 4
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 7), made
+
+    return tile
+
+
+single_1, single_2, single_4, single_8 = (_byte_tile(rows, 1) for rows in (1, 2, 4, 8))
+double_1, double_2, double_4, double_8 = (_byte_tile(rows, 2) for rows in (1, 2, 4, 8))
+row_tile_1, row_tile_4, row_tile_8 = (_number_tile(rows, 1) for rows in (1, 4, 8))
+wide_tile_1, wide_tile_4 = (_number_tile(rows, 4) for rows in (1, 4))
+
+
+@intrinsic
+def float_of_bits(context: Any, bits: Any) -> Any:
+    """The float32 whose bits an int32 has."""
+
+    def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], F32)
+
+    return types.float32(types.int32), made
+
+
+def _pointer(kind: Any) -> Any:
+    @intrinsic
+    def pointer(context: Any, address: Any) -> Any:
+        def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.inttoptr(args[0], context.get_value_type(kind).as_pointer())
+
+        return types.CPointer(kind)(types.intp), made
+
+    return pointer
+
+
+@intrinsic
+def greatest(context: Any, address: Any, count: Any) -> Any:
+    """The greatest of `count` (> 0, a multiple of 64) float32 at an address."""
+
+    def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector = ir.VectorType(F32, 64)
+        larger = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(vector, [vector, vector]), "llvm.maxnum.v64f32"
+        )
+        least = ir.Constant(vector, [-3.0e38] * 64)
+        most = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(F32, [vector]), "llvm.vector.reduce.fmax.v64f32"
+        )
+
+        def body(index: Any, sums: list[Any]) -> list[Any]:
+            return [builder.call(larger, [sums[0], _load(builder, args[0], builder.mul(index, _int(256)), vector)])]
+
+        (kept,) = _summed(builder, builder.sdiv(args[1], _int(64)), 1, vector, 1, body, least)
+        return builder.call(most, [kept])
+
+    return types.float32(types.intp, types.intp), made
+
+
+floats_at, integers_at = _pointer(types.float32), _pointer(types.int32)
+"""For `numba.carray`: what begins at an address."""
+
+
+@intrinsic
+def add_one(context: Any, address: Any) -> Any:
+    """Add 1 to the integer (64 bits) at an address, at once for all threads; what it was."""
+
+    def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.atomic_rmw("add", builder.inttoptr(args[0], I64.as_pointer()), _int(1), "seq_cst")
+
+    return types.int64(types.intp), made
+
+
+@intrinsic
+def seen_at(context: Any, address: Any) -> Any:
+    """The integer (64 bits) at an address as other threads have left it; a short rest for the processor comes with it."""
+
+    def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        rest = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), []), "llvm.x86.sse2.pause")
+        builder.call(rest, [])
+        return builder.load_atomic(builder.inttoptr(args[0], I64.as_pointer()), "seq_cst", 8)
+
+    return types.int64(types.intp), made
+
+
+@intrinsic
+def put_at(context: Any, address: Any, value: Any) -> Any:
+    """Leave an integer (64 bits) at an address for other threads."""
+
+    def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store_atomic(args[1], builder.inttoptr(args[0], I64.as_pointer()), "seq_cst", 8)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.int64), made
+
+
+give_way = types.ExternalFunction("SwitchToThread" if os.name == "nt" else "sched_yield", types.int32())
+"""Let another thread have this core."""
