@@ -20,9 +20,10 @@ from pydantic import BaseModel
 from simulator.assessment import Assessment, Check, Evidence
 from simulator.errors import CallError
 from simulator.events import CallStarted, SecondOpinionGiven, StoredEvent, TraineeSpoke, TurnGraded
+from simulator.workshop.records import Regrade
 
 E_MAIL, PHONE, CARD, IBAN = "[e-mail]", "[phone]", "[card]", "[IBAN]"
-CALLER, TRAINEE, NAME = "[caller]", "[trainee]", "[name]"
+CALLER, TRAINEE, NAME, FACILITATOR = "[caller]", "[trainee]", "[name]", "[facilitator]"
 
 _E_MAIL = re.compile(
     r"(?<![\w.+-])[\w.+'-]{0,63}\w@(?:[\w-]{1,63}\.){1,8}\w{2,24}"
@@ -216,6 +217,16 @@ def redacted(events: Sequence[StoredEvent], names: Names | None = None) -> tuple
     return tuple(out)
 
 
+def redacted_grades(given: Sequence[Regrade], names: Names, trainee: str = "") -> tuple[Regrade, ...]:
+    """People's grades of a call without people: who gave them, and whom the comments name. `names`: those of the call;
+    `trainee`: the name that they joined with ('': none is known)."""
+    theirs = Names({trainee: TRAINEE} | {one.by: FACILITATOR for one in given})
+    return tuple(
+        one.model_copy(update={"by": FACILITATOR, "comment": redact(redact(one.comment, theirs), names)})
+        for one in given
+    )
+
+
 def _start(events: Sequence[StoredEvent]) -> CallStarted:
     if not events or not isinstance(events[0], CallStarted):
         raise CallError("a stored call must begin with call_started")
@@ -309,4 +320,15 @@ def _inside(text: str, at: int) -> bool:
     return bool(before) and before[-1] not in ".!?…:\n"
 
 
-__all__ = ["NOBODY", "Names", "Redacted", "Span", "find", "introduced", "names_in", "redact", "redacted"]
+__all__ = [
+    "NOBODY",
+    "Names",
+    "Redacted",
+    "Span",
+    "find",
+    "introduced",
+    "names_in",
+    "redact",
+    "redacted",
+    "redacted_grades",
+]

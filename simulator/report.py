@@ -7,7 +7,7 @@ files or models is escaped by the template. Turns are shown counted from 1; in J
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -25,6 +25,8 @@ from simulator.pages import template
 from simulator.rubric import level_text, rubric
 from simulator.transcript import Speaker
 from simulator.vocabulary import Dimension, Fault, Tag
+from simulator.workshop.records import Regrade
+from simulator.workshop.review import by_people, levels, means, reviewers
 
 FORMAT = 1
 """Version of the JSONL rows; raised when an old reader would read them wrongly."""
@@ -42,9 +44,9 @@ class _Quote:
     meaning: str
 
 
-def render(call: Call, debrief: Debrief, suggestion: Suggestion | None = None) -> str:
-    """The whole report as one HTML page."""
-    start = call.start
+def render(call: Call, debrief: Debrief, suggestion: Suggestion | None = None, regrades: Sequence[Regrade] = ()) -> str:
+    """The whole report as one HTML page. `regrades`: what people have said about the grades, the oldest first."""
+    start, again = call.start, by_people(call, regrades)
     return template("report.html").render(
         call=call,
         start=start,
@@ -56,7 +58,10 @@ def render(call: Call, debrief: Debrief, suggestion: Suggestion | None = None) -
         mood_words=in_words(debrief.mood),
         opening=opening_state(start.persona, start.difficulty),
         day=_day(start.at),
-        turns=[_turn(call, debrief, index) for index in range(len(call.transcript))],
+        turns=[_turn(call, debrief, index, regrades) for index in range(len(call.transcript))],
+        again=again,
+        human=means(levels(call, regrades).values()),
+        reviewers=reviewers(g for g in regrades if g.levels),
         quotes={d: _quotes(call, d) for d in Dimension},
         titles={d: rubric().dimensions[d].title for d in Dimension},
         rubric=rubric(),
@@ -66,15 +71,16 @@ def render(call: Call, debrief: Debrief, suggestion: Suggestion | None = None) -
     )
 
 
-def transcript_jsonl(call: Call) -> str:
+def transcript_jsonl(call: Call, regrades: Sequence[Regrade] = ()) -> str:
     """The call as JSON lines, ending in a line end.
 
     Row 1, `kind: call`: `format`, `at` (seconds since 1970), `persona`, `scenario` (ids), `difficulty`, `intensity`,
     `consented`, `medium`, `seed`, `model`, `grader`, `hints`, `branched_from`, `ending` (null: none yet), `note`. Then a row for each
     turn, `kind: turn`: `turn` (index from 0), `speaker`, `text`, `at`. Trainee turns add `levels` (1-5; null: does
     not apply), `values`, `techniques`, `faults`, `evidence` (`about`, `quote`, `start`), `checks` (`fault`, `quote`,
-    `start`, `source`, `title`, `says`), all null if not graded, and `second_opinion` (null: none was asked for; else
-    `model`, `levels` and, where these are null, the `reason`).
+    `start`, `source`, `title`, `says`), all null if not graded, `second_opinion` (null: none was asked for; else
+    `model`, `levels` and, where these are null, the `reason`), and `grades_by_people`: a list, the oldest first, of `at`,
+    `by`, `levels` (only of dimensions that were graded again; null: does not apply) and `comment`.
     Caller turns add `intent`, `facts`, `state` (feelings 0-10 and `mood`, after the trainee turn before it; null if
     not known) and `written` (true: a line of the persona's file).
     """
@@ -97,7 +103,7 @@ def transcript_jsonl(call: Call) -> str:
         "ending": call.ended.ending.value if call.ended else None,
         "note": call.note,
     }
-    rows = [header, *(_row(call, index) for index in range(len(call.transcript)))]
+    rows = [header, *(_row(call, index, regrades) for index in range(len(call.transcript)))]
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
@@ -128,7 +134,7 @@ def plain(name: Tag | Dimension | str) -> str:
     return str(getattr(name, "value", name)).replace("_", " ")
 
 
-def _turn(call: Call, debrief: Debrief, index: int) -> dict[str, object]:
+def _turn(call: Call, debrief: Debrief, index: int, regrades: Sequence[Regrade]) -> dict[str, object]:
     """What the template needs for one turn."""
     turn = call.transcript.turns[index]
     grades = call.grades.get(index)
@@ -140,6 +146,11 @@ def _turn(call: Call, debrief: Debrief, index: int) -> dict[str, object]:
         "who": "You" if mine else call.start.persona.name,
         "words": marked(turn.text, grades.evidence if grades else ()),
         "levels": [(d, grades.level(d)) for d in Dimension] if grades else [],
+        "given": [
+            (g.by, _day(g.at), [(d, g.levels[d]) for d in Dimension if d in g.levels], g.comment)
+            for g in regrades
+            if g.turn == index
+        ],
         "techniques": grades.techniques if grades else (),
         "faults": grades.faults if grades else (),
         "checks": [(c.quote, place(c), c.says) for c in grades.checks] if grades else [],
@@ -166,7 +177,7 @@ def _quotes(call: Call, dimension: Dimension) -> list[_Quote]:
     return out
 
 
-def _row(call: Call, index: int) -> dict[str, object]:
+def _row(call: Call, index: int, regrades: Sequence[Regrade]) -> dict[str, object]:
     turn = call.transcript.turns[index]
     row: dict[str, object] = {
         "kind": "turn",
@@ -176,7 +187,9 @@ def _row(call: Call, index: int) -> dict[str, object]:
         "at": call.times.get(index),
     }
     if turn.speaker is Speaker.TRAINEE:
-        return row | _graded(call.grades.get(index)) | {"second_opinion": _seconded(call, index)}
+        people = [g.model_dump(mode="json", exclude={"call_id", "turn"}) for g in regrades if g.turn == index]
+        beside = {"second_opinion": _seconded(call, index), "grades_by_people": people}
+        return row | _graded(call.grades.get(index)) | beside
     move, spoke = call.moves.get(index - 1), call.spoken.get(index)
     state = move.state if move else None
     return row | {

@@ -17,20 +17,23 @@ from simulator.call import Call
 from simulator.events import CallerMoved
 from simulator.transcript import Speaker
 from simulator.vocabulary import Dimension
+from simulator.workshop.records import Regrade
+from simulator.workshop.review import by_people, reviewers
 
 FORMAT = 1
 """Version of the table; raised when a column changes its meaning."""
 Cell = str | int | float | None
 COLUMNS = (
     "call", "trainee", "attempt", "branched_from", "at", "turn", "speaker", "text",
-    *(f"{dimension.value}_machine" for dimension in Dimension),
+    *(f"{dimension.value}_machine" for dimension in Dimension), *(f"{dimension.value}_human" for dimension in Dimension),
+    "graded_again_by", "comments",
     "unsure", "techniques", "faults", "intent", "mood", "agitation", "trust", "patience", "heard", "written",
     "persona", "caller", "scenario", "difficulty", "intensity", "medium", "hints", "ending", "model", "grader",
 )  # fmt: skip
 _NO_EXCEL_CELL_IS_LONGER = 32_767
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a cell begins that a spreadsheet may run; the wide signs are formulas in Japanese settings."""
-_WIDTHS = {"text": 80, "at": 21, "techniques": 30, "faults": 30, "model": 24, "grader": 24}
+_WIDTHS = {"text": 80, "at": 21, "comments": 40, "techniques": 30, "faults": 30, "model": 24, "grader": 24}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,8 @@ class Listed:
     owner: str
     attempt: int
     call: Call
+    regrades: tuple[Regrade, ...] = ()
+    """What people have said about its grades, the oldest first."""
 
 
 def attempts(calls: Iterable[tuple[str, str | None, float]]) -> dict[str, int]:
@@ -81,7 +86,7 @@ def rows_of(listed: Listed) -> Iterator[dict[str, Cell]]:
         mine = turn.speaker is Speaker.TRAINEE
         told: dict[str, Cell] = {"at": _time(call.times.get(turn.index)), "turn": turn.index}
         told |= {"speaker": turn.speaker.value, "text": turn.text}
-        told |= _graded(call, turn.index) if mine else _said(call, turn.index)
+        told |= _graded(call, turn.index) | _again(listed, turn.index) if mine else _said(call, turn.index)
         told |= _state(call.moves.get(turn.index if mine else turn.index - 1))
         yield {name: (about | told).get(name) for name in COLUMNS}
 
@@ -144,6 +149,15 @@ def _graded(call: Call, turn: int) -> dict[str, Cell]:
         "techniques": _list(t.value for t in grades.techniques),
         "faults": _list(f.value for f in grades.faults),
     }
+
+
+def _again(listed: Listed, turn: int) -> dict[str, Cell]:
+    """What people have made of the grades of that turn: their last levels, who they are, and every comment."""
+    given = [g for g in listed.regrades if g.turn == turn]
+    levels = by_people(listed.call, given).get(turn, {})
+    human: dict[str, Cell] = {f"{d.value}_human": "n/a" if level is None else level for d, level in levels.items()}
+    comments = " | ".join(f"{g.by}: {g.comment}" for g in given if g.comment)
+    return human | {"graded_again_by": _list(reviewers(given)), "comments": comments or None}
 
 
 def _said(call: Call, turn: int) -> dict[str, Cell]:

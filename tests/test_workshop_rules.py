@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from simulator.call import Call, fold
 from simulator.errors import CallError, DataError, FormatError
 from simulator.vocabulary import Difficulty, Dimension, Intensity, Register
-from simulator.workshop import codes, group, rules
+from simulator.workshop import codes, group, review, rules
 from simulator.workshop.records import Member, Regrade, Status, Workshop, WorkshopSettings, a_name, owner_of
 
 SETTINGS = WorkshopSettings(title="T", personas=("tester",), scenarios=("kettle",))
@@ -231,12 +231,12 @@ def test_a_persons_grade_counts_and_the_machines_is_kept() -> None:
     one = call({"calmness": 2, "empathy": 3})
     first = Regrade(call_id="1", turn=0, at=1.0, by="Ann", levels={Dimension.CALMNESS: 5, Dimension.CLOSING: 2})
     last = Regrade(call_id="1", turn=0, at=2.0, by="Olga", levels={Dimension.CALMNESS: 4, Dimension.EMPATHY: None})
-    human = group.levels(one, (first, last))[0]
+    human = review.levels(one, (first, last))[0]
     assert (human[Dimension.CALMNESS], human[Dimension.EMPATHY], human[Dimension.CLOSING]) == (4, None, 2)
-    assert group.levels(one)[0][Dimension.CALMNESS] == 2
+    assert review.levels(one)[0][Dimension.CALMNESS] == 2
     assert one.grades[0].level(Dimension.CALMNESS) == 2
     nowhere = Regrade(call_id="1", turn=8, at=1.0, by="Ann", levels={Dimension.CALMNESS: 5})
-    assert group.levels(one, (nowhere,)) == group.levels(one)
+    assert review.levels(one, (nowhere,)) == review.levels(one)
 
 
 def test_only_moments_of_those_who_agreed_are_shown_the_largest_first() -> None:

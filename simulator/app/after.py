@@ -19,6 +19,7 @@ from simulator.errors import CallError, FormatError, SimulatorError
 from simulator.rehearsal import Rehearsal, Rehearsals
 from simulator.report import mood_svg, render, transcript_jsonl
 from simulator.transcript import Speaker, Turn
+from simulator.workshop.records import Regrade
 
 _log = logging.getLogger(__name__)
 KEPT = 512
@@ -80,7 +81,12 @@ class After:
             opening=opening,
             beside=self._beside(rehearsal, call),
             marks=browser.ways.marks,
+            regrades=self._by_people(rehearsal),
         )
+
+    def _by_people(self, rehearsal: Rehearsal) -> list[Regrade]:
+        """What facilitators have said about the grades of that call."""
+        return self._rehearsals.store.workshops.regrades([rehearsal.id])
 
     def _beside(self, rehearsal: Rehearsal, call: Call) -> str:
         """Both endings, once a branched call is over. Nothing if the old call has been deleted."""
@@ -122,10 +128,11 @@ class After:
         call, told = _over(rehearsal), rehearsal.debrief()
         name = re.sub(r"[^a-z0-9]+", "-", f"{call.start.persona.id}-{call.start.scenario.id}".lower())
         if what == "html":
-            text = render(call, told, self._known(rehearsal, told.weakest_turn))
+            text = render(call, told, self._known(rehearsal, told.weakest_turn), self._by_people(rehearsal))
             file, kind = f"debrief-{name}.html", "text/html"
         elif what == "jsonl":
-            text, file, kind = transcript_jsonl(call), f"transcript-{name}.jsonl", "application/x-ndjson"
+            text = transcript_jsonl(call, self._by_people(rehearsal))
+            file, kind = f"transcript-{name}.jsonl", "application/x-ndjson"
         else:
             raise FormatError("there is the debrief (html) and the transcript (jsonl) to download")
         return {"signal": signal(download={"name": file, "type": kind, "text": text}), "banner": banner()}

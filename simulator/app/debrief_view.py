@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from simulator.app.markup import (
     DIMENSIONS,
     ENDINGS,
     WORDS,
     avatar,
+    chip,
     ending_class,
     esc,
     icon,
@@ -18,6 +19,7 @@ from simulator.app.markup import (
     of_call,
     plural,
     tag_label,
+    when,
 )
 from simulator.app.opinion_view import other_view
 from simulator.app.setup_view import pass_marks
@@ -27,8 +29,15 @@ from simulator.call import Call
 from simulator.debrief import Advice, Debrief, DimensionSummary, MoodPoint, TechniqueUse
 from simulator.transcript import Speaker, Transcript
 from simulator.vocabulary import Dimension, Fault, Technique
+from simulator.workshop.records import Regrade
+from simulator.workshop.review import Levels, Means, by_people, levels, means
 from simulator.workshop.rules import passed
 
+_VERDICTS = {
+    True: ("Pass mark reached", "good"),
+    False: ("Below the pass mark", "bad"),
+    None: ("Nothing to grade", "open"),
+}
 _REASON = re.compile(r"([a-z_ ]+?)(?: \d\.\d)? \(([+-]\d+\.\d)\)")
 
 
@@ -44,28 +53,28 @@ def debrief_page(
     beside: str = "",
     opening: bool = False,
     marks: Mapping[Dimension, float] = EVERYTHING.marks,
+    regrades: Sequence[Regrade] = (),
 ) -> str:
     """The whole screen. `chart`: the mood curve as SVG; `better`: better words for the weakest turn (plain text), which
     are still being looked for if `looking` and could not be if `failed`; `beside`: the comparison with the call this
-    one was branched from; `opening`: it may take another debrief's place; `marks`: the means to reach."""
+    one was branched from; `opening`: it may take another debrief's place; `marks`: the means to reach; `regrades`: what
+    people have said about the grades, the oldest first."""
+    again = by_people(call, regrades)
+    human = means(levels(call, regrades).values()) if again else {}
     return (
         f'<article class="debrief" {of_call(call_id, opening=opening)}>'
-        f"{_head(call, told, marks)}{_breath(told)}{beside}{_figures(told)}"
+        f"{_head(call, told, marks, human)}{_breath(told)}{beside}{_figures(told)}"
         f'<div class="two">{_advice("strength", "One thing to keep", told.strength)}'
         f"{_advice('fix', 'One thing to change', told.fix)}</div>"
         f"{_better(told, call, better, looking, failed)}"
-        f"{_dimensions(told, marks)}{other_view(call)}{_mood(told, chart)}{_techniques(told)}"
-        f"{_transcript(call, told)}{_note(call, told)}{_talk(call)}{_downloads()}</article>"
+        f"{_dimensions(told, marks, human, again)}{other_view(call)}{_mood(told, chart)}{_techniques(told)}"
+        f"{_transcript(call, told, regrades)}{_note(call, told)}{_talk(call)}{_downloads()}</article>"
     )
 
 
-def _head(call: Call, told: Debrief, marks: Mapping[Dimension, float]) -> str:
-    verdict = passed(marks, {d.dimension: d.mean for d in told.dimensions})
-    word, kind = {
-        True: ("Pass mark reached", "good"),
-        False: ("Below the pass mark", "bad"),
-        None: ("Nothing to grade", "open"),
-    }[verdict]
+def _head(call: Call, told: Debrief, marks: Mapping[Dimension, float], human: Means) -> str:
+    word, kind = _VERDICTS[passed(marks, human or {d.dimension: d.mean for d in told.dimensions})]
+    word += " with your facilitator’s grades" if human else ""
     start, persona = call.start, call.start.persona
     if call.ended is None:
         again = (
@@ -168,29 +177,40 @@ def _better(told: Debrief, call: Call, words: str, looking: bool, failed: bool) 
     )
 
 
-def _dimensions(told: Debrief, marks: Mapping[Dimension, float]) -> str:
-    rows = joined(_dimension(d, marks[d.dimension]) for d in told.dimensions)
+def _dimensions(told: Debrief, marks: Mapping[Dimension, float], human: Means, again: Mapping[int, Levels]) -> str:
+    rows = joined(_dimension(d, marks[d.dimension], human, again) for d in told.dimensions)
     return (
         '<section class="card-box" aria-labelledby="h-dim"><h2 id="h-dim">Four dimensions</h2>'
         f'<div class="dims">{rows}</div><p class="fine">Pass mark: {pass_marks(marks)}</p></section>'
     )
 
 
-def _dimension(summary: DimensionSummary, mark: float) -> str:
+def _dimension(summary: DimensionSummary, mark: float, human: Means, again: Mapping[int, Levels]) -> str:
+    """One dimension by the evaluator; and, where a person has graded turns again, what it is with their grades."""
     name = DIMENSIONS[summary.dimension]
-    levels = joined(
+    counts = human.get(summary.dimension, summary.mean)
+    theirs = [(turn, given[summary.dimension]) for turn, given in sorted(again.items()) if summary.dimension in given]
+    told = joined(
+        f"{', ' if n else ''}{level or 'does not apply'} in {_jump(turn)}" for n, (turn, level) in enumerate(theirs)
+    )
+    people = (
+        f'<p class="by-people">With your facilitator’s grades <b>{"–" if counts is None else f"{counts:.1f}"}</b> ({told})</p>'
+        if theirs
+        else ""
+    )
+    squares = joined(
         f'<a class="sq lv-{level}" href="#said-{turn}" data-jump="said-{turn}" '
         f'aria-label="{name} {level} in turn {turn + 1}" title="turn {turn + 1}">{level}</a>'
         for turn, level in summary.levels
     )
     mean = "–" if summary.mean is None else f"{summary.mean:.1f}"
     width = 0 if summary.mean is None else (summary.mean - 1) / 4 * 100
-    state = "never applied" if summary.mean is None else "passed" if summary.mean >= mark else "below the pass mark"
+    state = "never applied" if counts is None else "passed" if counts >= mark else "below the pass mark"
     return (
         f'<div class="dim {mean_class(summary.mean)}"><div class="dim-top"><b>{name}</b><span class="dim-mean">'
         f"{mean}</span></div>"
         f'<div class="bar" aria-hidden="true"><i style="width:{width:.0f}%"></i><u style="left:{(mark - 1) / 4 * 100:.0f}%"></u></div>'
-        f'<p class="fine">{state}</p><div class="sqs">{levels}</div></div>'
+        f'<p class="fine">{state}</p><div class="sqs">{squares}</div>{people}</div>'
     )
 
 
@@ -225,9 +245,11 @@ def _times(use: TechniqueUse) -> str:
     return f" ×{len(use.turns)}" if len(use.turns) > 1 else ""
 
 
-def _transcript(call: Call, told: Debrief) -> str:
+def _transcript(call: Call, told: Debrief, regrades: Sequence[Regrade]) -> str:
     points = {p.turn: p for p in told.mood}
-    items = joined(_said(call, t.index, points.get(t.index)) for t in call.transcript)
+    items = joined(
+        _said(call, t.index, points.get(t.index), [g for g in regrades if g.turn == t.index]) for t in call.transcript
+    )
     if not items:
         return ""
     return (
@@ -237,7 +259,7 @@ def _transcript(call: Call, told: Debrief) -> str:
     )
 
 
-def _said(call: Call, index: int, point: MoodPoint | None) -> str:
+def _said(call: Call, index: int, point: MoodPoint | None, given: Sequence[Regrade]) -> str:
     turn = call.transcript.turns[index]
     if turn.speaker is Speaker.CALLER:
         return caller_turn(call.start.persona, index, turn.text, place="said")
@@ -249,11 +271,20 @@ def _said(call: Call, index: int, point: MoodPoint | None) -> str:
             f'dir="auto">{esc(point.thought)}</i>{why}</p>'
         )
     extra = (
-        f'{thought}<button type="button" class="btn small" data-act="branch" data-turn="{index}" id="branch-{index}" '
+        f"{joined(map(_by_person, given))}{thought}"
+        f'<button type="button" class="btn small" data-act="branch" data-turn="{index}" id="branch-{index}" '
         f'aria-label="Try again from turn {index + 1}">{icon("back")} Try again from here</button>'
     )
     grades, second = call.grades.get(index), call.seconds.get(index)
     return trainee_turn(turn, grades, shown=True, extra=extra, place="said", second=second)
+
+
+def _by_person(given: Regrade) -> str:
+    """A person's grades of a turn, beside the machine's above them."""
+    chips = joined(chip(name, given.levels[d]) for d, name in DIMENSIONS.items() if d in given.levels)
+    comment = f'<q dir="auto">{esc(given.comment)}</q>' if given.comment else ""
+    what = "graded this turn again" if given.levels else "about this turn"
+    return f'<div class="by-people"><b>{esc(given.by)}</b> {what}, {esc(when(given.at))}: {chips} {comment}</div>'
 
 
 def _moved_by(point: MoodPoint) -> str:

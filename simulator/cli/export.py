@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from simulator.events import StoredEvent
     from simulator.spreadsheet import Listed
     from simulator.store import CallRow, Store
+    from simulator.workshop.records import Regrade
 
 PAGE = 200
 NO_CALLS = "there are no calls yet: `simulator chat` and `simulator serve` make some"
@@ -130,6 +131,16 @@ def _events(store: Store, row: CallRow, redact: bool) -> Sequence[StoredEvent]:
     return redacted(events) if redact else events
 
 
+def _by_people(store: Store, row: CallRow, redact: bool) -> tuple[Regrade, ...]:
+    """What facilitators have said about the grades of that call."""
+    from simulator.redaction import names_in, redacted_grades
+
+    given = tuple(store.workshops.regrades([row.id]))
+    if not (redact and given):
+        return given
+    return redacted_grades(given, names_in(store.events(row.id)), store.workshops.name_of(row.owner))
+
+
 def _text(store: Store, row: CallRow, format_: Format, redact: bool) -> str:
     events = _events(store, row, redact)
     if format_ is Format.EVENTS:
@@ -138,8 +149,8 @@ def _text(store: Store, row: CallRow, format_: Format, redact: bool) -> str:
     from simulator.debrief import debrief
     from simulator.report import render, transcript_jsonl
 
-    call = fold(events)
-    return render(call, debrief(call), None) if format_ is Format.HTML else transcript_jsonl(call)
+    call, given = fold(events), _by_people(store, row, redact)
+    return render(call, debrief(call), None, given) if format_ is Format.HTML else transcript_jsonl(call, given)
 
 
 def _table(
@@ -156,7 +167,8 @@ def _table(
     def listed() -> Iterator[Listed]:
         for done, row in enumerate(reversed(chosen)):
             update(done)
-            yield Listed(row.id, row.owner, numbers[row.id], fold(_events(store, row, redact)))
+            call, given = fold(_events(store, row, redact)), _by_people(store, row, redact)
+            yield Listed(row.id, row.owner, numbers[row.id], call, given)
 
     try:
         table = [cells for call in listed() for cells in rows_of(call)]

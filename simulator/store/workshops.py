@@ -160,6 +160,11 @@ class WorkshopStore:
             raise UnknownNameError("trainee", member_id, ())
         return _member(row)
 
+    def name_of(self, owner: str) -> str:
+        """The name of the trainee whose calls are kept under that owner; '' where it is nobody in a workshop."""
+        with self._told(), self._engine.begin() as connection:
+            return connection.scalar(select(members.c.name).where(members.c.owner == owner)) or ""
+
     def set_return(self, member_id: str, return_hash: str) -> None:
         """Another return code: the old one leads nowhere from now on."""
         with self._told(), self._writes.begin() as connection:

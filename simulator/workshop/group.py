@@ -1,8 +1,7 @@
 """What the calls of a group say together: means per trainee, what most of them missed, the moments that moved a caller most,
 and the rows of its results. Pure: calls in, numbers out.
 
-Only attempts count; a second try from some turn is practice. Where a person has graded a turn again, their level takes the
-machine's place in what is called human, and both are kept apart everywhere.
+Only attempts count; a second try from some turn is practice. Machine's and people's grades are kept apart (`review.py`).
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ from simulator.debrief import debrief
 from simulator.transcript import Speaker
 from simulator.vocabulary import Dimension, Technique
 from simulator.workshop.records import Member, Regrade
+from simulator.workshop.review import Means, by_people, levels, means, reviewers
 from simulator.workshop.rules import passed
 
-Means = dict[Dimension, float | None]
 FEW = 4
 """So many trainees from which numbers without names do not tell who is who."""
 MOST_MISSED, MOMENTS = 6, 2
@@ -30,9 +29,9 @@ _RISKY = "=+-@\t\r\n＝＋－＠"
 
 
 COLUMNS = (
-    "workshop", "trainee", "attempt", "started_utc", "caller", "situation", "difficulty", "register", "intensity",
+    "workshop", "trainee", "trainee_id", "attempt", "started_utc", "ended_utc", "caller", "situation", "difficulty", "register", "intensity",
     "help", "ending", "turns", *(f"{d.value}_machine" for d in Dimension), *(f"{d.value}_human" for d in Dimension),
-    "passed_machine", "passed_human", "turns_regraded", "comments", "completed", "grader",
+    "passed_machine", "passed_human", "turns_regraded", "regraded_by", "comments", "completed", "grader",
 )  # fmt: skip
 """Of the results, as `formats.md` explains them."""
 
@@ -50,13 +49,16 @@ class Played:
 
 @dataclass(frozen=True, slots=True)
 class Trainee:
-    """A line of the heat map: means over all turns of their `calls` calls; `number` stands for the name."""
+    """A line of the heat map: means over all turns of their `calls` calls; `number` stands for the name. In `means` and
+    `passed` people's grades count, `machine` is the evaluator's alone; `regraded` turns were graded again."""
 
     member: Member
     number: int
     calls: int
     means: Means
     passed: bool | None
+    machine: Means
+    regraded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +78,6 @@ class Moment:
     gained: float
 
 
-def levels(call: Call, regrades: Iterable[Regrade] = ()) -> dict[int, dict[Dimension, int | None]]:
-    """The levels of every graded turn; with `regrades`, the last person's where there is one."""
-    found = {turn: dict(grades.levels) for turn, grades in sorted(call.grades.items())}
-    for given in regrades:
-        if given.turn in found:
-            found[given.turn] |= given.levels
-    return found
-
-
-def means(turns: Iterable[Mapping[Dimension, int | None]]) -> Means:
-    """The mean level of each dimension over these turns; None where it never applied."""
-    seen = [level for turn in turns for level in turn.items()]
-    found: Means = {}
-    for dimension in Dimension:
-        applied = [level for d, level in seen if d is dimension and level is not None]
-        found[dimension] = round(sum(applied) / len(applied), 2) if applied else None
-    return found
-
-
 def heat(played: Sequence[Played], marks: Mapping[Dimension, float]) -> list[Trainee]:
     """A line for every trainee who has a graded turn, in an order that tells nothing about them; people's grades count."""
     by_member: dict[str, list[Played]] = {}
@@ -102,9 +85,16 @@ def heat(played: Sequence[Played], marks: Mapping[Dimension, float]) -> list[Tra
         by_member.setdefault(one.member.id, []).append(one)
     rows: list[Trainee] = []
     for number, (_, theirs) in enumerate(sorted(by_member.items()), 1):  # ids are drawn at random
-        found = means(turn for one in theirs for turn in levels(one.call, one.regrades).values())
-        rows.append(Trainee(theirs[0].member, number, len(theirs), found, passed(marks, found)))
+        found, machine = overall(theirs), overall(theirs, machine=True)
+        regraded = sum(len(by_people(one.call, one.regrades)) for one in theirs)
+        verdict = passed(marks, found)
+        rows.append(Trainee(theirs[0].member, number, len(theirs), found, verdict, machine, regraded))
     return rows
+
+
+def overall(played: Iterable[Played], *, machine: bool = False) -> Means:
+    """Means over all turns of these calls: with people's grades, or the machine's alone."""
+    return means(turn for one in played for turn in levels(one.call, () if machine else one.regrades).values())
 
 
 def missed(played: Iterable[Played]) -> list[tuple[Technique, int]]:
@@ -163,16 +153,23 @@ def results_csv(title: str, played: Iterable[Played], marks: Mapping[Dimension, 
 def _result(title: str, one: Played, marks: Mapping[Dimension, float]) -> list[object]:
     call, start = one.call, one.call.start
     machine = means(levels(call).values())
-    human = means(levels(call, one.regrades).values()) if one.regrades else dict.fromkeys(Dimension)
+    again = by_people(call, one.regrades)
+    human = means(levels(call, one.regrades).values()) if again else dict.fromkeys(Dimension)
     return [
-        title, one.member.name, one.attempt, datetime.fromtimestamp(start.at, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+        title, one.member.name, one.member.id[:8], one.attempt, _utc(start.at),
+        _utc(call.ended.at) if call.ended else "",
         start.persona.id, start.scenario.id, start.difficulty.value, start.medium.value, start.intensity.value,
         "hints" if start.hints else "exam", call.ended.ending.value if call.ended else "",
         sum(t.speaker is Speaker.TRAINEE for t in call.transcript), *machine.values(), *human.values(),
-        _word(passed(marks, machine)), _word(passed(marks, human)), len({g.turn for g in one.regrades}),
+        _word(passed(marks, machine)), _word(passed(marks, human)), len(again),
+        ", ".join(reviewers(one.regrades)),
         " | ".join(f"turn {g.turn + 1}, {g.by}: {g.comment}" for g in one.regrades if g.comment),
         "yes" if call.ended else "no", start.grader,
     ]  # fmt: skip
+
+
+def _utc(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _word(verdict: bool | None) -> str:

@@ -12,7 +12,7 @@ from simulator.app.room.visit import HEADERS, Visit, page
 from simulator.call import fold
 from simulator.errors import SimulatorError
 from simulator.rubric import rubric
-from simulator.workshop.group import FEW, Played, heat, levels, means, missed, moments, results_csv
+from simulator.workshop.group import FEW, Played, heat, missed, moments, overall, results_csv
 from simulator.workshop.records import Reading
 
 _log = logging.getLogger(__name__)
@@ -60,7 +60,9 @@ def group_page(visit: Visit) -> Response:
         "group.html",
         shop=visit.shop,
         rows=rows,
-        everybody=means(turn for one in graded for turn in levels(one.call, one.regrades).values()),
+        everybody=overall(graded),
+        machine=overall(graded, machine=True),
+        regraded=sum(row.regraded for row in rows),
         calls=len(graded),
         missed=[(TECHNIQUES[t], rubric().techniques[t], count) for t, count in missed(graded)],
         moments=shown,

@@ -15,8 +15,9 @@ from simulator.errors import CallError, FormatError, UnknownNameError
 from simulator.report import marked
 from simulator.transcript import Speaker
 from simulator.vocabulary import Dimension
-from simulator.workshop.group import Played, levels, unsure
+from simulator.workshop.group import Played, unsure
 from simulator.workshop.records import Reading, Regrade
+from simulator.workshop.review import levels
 
 KEEP, NONE = "", "none"
 """What a re-grading form says of a dimension: as the machine has it; or that it does not apply."""
