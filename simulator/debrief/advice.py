@@ -159,6 +159,11 @@ def fix(call: Call) -> Advice | None:
     return Advice(turn, quote_for(call, turn, dimension), text, dimension, level)
 
 
+def instead(dimension: Dimension) -> str:
+    """What to do to be better in that dimension, in one sentence."""
+    return _INSTEAD_LEVEL[dimension]
+
+
 def quote_for(call: Call, turn: int, dimension: Dimension) -> str:
     """The words that earned a turn its level: evidence for the dimension, or its tags; else the first sentence."""
     grades, text = call.grades[turn], call.transcript.turns[turn].text
@@ -236,4 +241,4 @@ def _listed(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""
 
 
-__all__ = ["before", "fix", "gained", "quote_for", "strength", "weak_dimension", "weakest"]
+__all__ = ["before", "fix", "gained", "instead", "quote_for", "strength", "weak_dimension", "weakest"]

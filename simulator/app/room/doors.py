@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simulator.app.gate import keys_of
-from simulator.app.room import desk, entrance, group_page, live, review, trainee
+from simulator.app.room import desk, entrance, group_page, live, progress_page, review, trainee
 from simulator.app.room.visit import FORM, HEADERS, Room, Visit, page, see, with_cookie
 from simulator.app.views import puzzled
 from simulator.errors import BusyError, SimulatorError, StoreError, UnknownNameError
@@ -54,6 +54,8 @@ DOORS = (
     Door("GET", "/room/static/{name}", Role.NOBODY, entrance.static_file),
     Door("GET", "/workshop", Role.TRAINEE, trainee.workshop_page),
     Door("GET", "/workshop/now", Role.TRAINEE, trainee.now),
+    Door("GET", "/workshop/progress", Role.TRAINEE, progress_page.mine),
+    Door("GET", "/workshop/certificate", Role.TRAINEE, progress_page.my_certificate),
     Door("POST", "/workshop/share", Role.TRAINEE, trainee.share),
     Door("GET", "/workshop/data.json", Role.TRAINEE, trainee.data),
     Door("POST", "/workshop/delete", Role.TRAINEE, trainee.delete),
@@ -76,6 +78,8 @@ DOORS = (
     Door("POST", "/room/w/{workshop}/message", Role.OWNER, live.message),
     Door("GET", "/room/w/{workshop}/group", Role.OWNER, group_page.group_page),
     Door("GET", "/room/w/{workshop}/results.csv", Role.OWNER, group_page.results),
+    Door("GET", "/room/w/{workshop}/trainee/{member}", Role.OWNER, progress_page.theirs),
+    Door("GET", "/room/w/{workshop}/trainee/{member}/certificate", Role.OWNER, progress_page.their_certificate),
     Door("GET", "/room/w/{workshop}/review", Role.OWNER, review.review_page),
     Door("GET", "/room/w/{workshop}/call/{call}", Role.OWNER, review.call_page),
     Door("POST", "/room/w/{workshop}/call/{call}/{turn}", Role.OWNER, review.regrade),

@@ -114,7 +114,7 @@ def join(visit: Visit) -> Response:
 
 
 def come_back(visit: Visit) -> Response:
-    """A member, in another browser, by their return code."""
+    """A member, in another browser, by their return code: to their progress, if there is any."""
     back = visit.text("back", most=100)
     try:
         code = tidy(back, RETURN)
@@ -123,7 +123,9 @@ def come_back(visit: Visit) -> Response:
         return join_page(visit, str(error), 429, back=back)
     if found is None:
         return join_page(visit, "nobody has that return code: it has twelve letters", 400, back=back)
-    return _seated(visit, found, see("/workshop"))
+    calls = visit.room.rehearsals.store.calls(found.member.owner)
+    ended = any(row.ending is not None and row.parent_id is None for row in calls)
+    return _seated(visit, found, see("/workshop/progress" if ended else "/workshop"))
 
 
 def _seated(visit: Visit, seat: Seat, answer: Response) -> Response:

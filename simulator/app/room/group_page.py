@@ -2,43 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import re
 
 from starlette.responses import Response
 
 from simulator.app.markup import TECHNIQUES
+from simulator.app.room.calls import played
 from simulator.app.room.visit import HEADERS, Visit, page
-from simulator.call import fold
-from simulator.errors import SimulatorError
 from simulator.rubric import rubric
-from simulator.workshop.group import FEW, Played, heat, missed, moments, overall, results_csv
+from simulator.workshop.group import FEW, heat, missed, moments, overall, results_csv
 from simulator.workshop.records import Reading
-
-_log = logging.getLogger(__name__)
-
-
-def played(visit: Visit, only: str | None = None) -> list[Played]:
-    """Every call of the workshop that counts (`only`: that one, if it is among them), with what people have said about its
-    grades; one that cannot be read is left out, and logged."""
-    counted = [
-        (p.member, c)
-        for p in visit.room.workshops.room(visit.shop.id)
-        for c in p.calls
-        if c.attempt is not None and only in (None, c.id)
-    ]
-    given = visit.room.workshops.regrades([c.id for _, c in counted])
-    found: list[Played] = []
-    for member, seen in counted:
-        assert seen.attempt is not None
-        try:
-            call = fold(visit.room.rehearsals.store.events(seen.id, owner=member.owner))
-        except SimulatorError as error:
-            _log.warning("call %s is not in the results: %s", seen.id, error)
-            continue
-        theirs = tuple(g for g in given if g.call_id == seen.id)
-        found.append(Played(member, seen.attempt, seen.id, call, theirs))
-    return sorted(found, key=lambda one: (one.member.joined_at, one.member.id, one.attempt))
 
 
 def group_page(visit: Visit) -> Response:

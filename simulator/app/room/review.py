@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from simulator.app.markup import DIMENSIONS, LEVEL_WORDS
-from simulator.app.room.group_page import played
+from simulator.app.room.calls import played
 from simulator.app.room.visit import Visit, page, see
 from simulator.errors import CallError, FormatError, UnknownNameError
 from simulator.report import marked
@@ -84,7 +84,7 @@ def _read(visit: Visit) -> Played:
     call that is not of this workshop."""
     if not visit.shop.settings.may_read:
         raise CallError("in this workshop nobody reads what was said: its trainees were told so")
-    found = played(visit, only=visit.path["call"])
+    found = played(visit, call=visit.path["call"])
     if not found:
         raise UnknownNameError("call", visit.path["call"], ())
     return found[0]
