@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from simulator.call import Call, fold
 from simulator.errors import CallError, DataError, FormatError
 from simulator.vocabulary import Difficulty, Dimension, Intensity, Register
-from simulator.workshop import codes, group, review, rules
+from simulator.workshop import codes, group, moments, review, rules
 from simulator.workshop.records import Member, Regrade, Status, Workshop, WorkshopSettings, a_name, owner_of
 
 SETTINGS = WorkshopSettings(title="T", personas=("tester",), scenarios=("kettle",))
@@ -249,14 +249,15 @@ def test_only_moments_of_those_who_agreed_are_shown_the_largest_first() -> None:
         group.Played(member("b", shares=True), 1, "2", loud),
         group.Played(member("c"), 1, "3", loud),
     ]
-    found = group.moments(played)
+    found = moments.moments(played)
     assert {m.member.id for m in found} == {"a", "b"}
     assert abs(found[0].gained) >= abs(found[1].gained)
     assert [m.turn for m in found] == [2, 2]
     assert (found[0].before, found[0].said) == ("This is turn 1.", "Turn 1.")
-    assert group.moments(played[2:]) == []
+    assert moments.moments(played[2:]) == []
     assert (
-        len(group.moments([group.Played(member("a", shares=True), n, str(n), loud) for n in range(5)])) == group.MOMENTS
+        len(moments.moments([group.Played(member("a", shares=True), n, str(n), loud) for n in range(5)]))
+        == moments.MOMENTS
     )
 
 
@@ -314,3 +315,62 @@ def test_the_columns_are_those_of_the_format() -> None:
         r"`(\w+)`", "".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| `"))
     )
     assert sorted(named) == sorted(group.COLUMNS)
+
+
+# ---- the same moment ----
+
+COLD, WARM, FINE = (
+    {"calmness": 1, "empathy": 1, "solution": 1},
+    {"calmness": 5, "empathy": 5, "solution": 5},
+    {"calmness": 4, "empathy": 4, "solution": 3},
+)
+
+
+def handled(member_id: str, answer: dict[str, int | None], *, shares: bool = True, attempt: int = 1) -> group.Played:
+    one = call({"calmness": 4}, answer, answer)
+    return group.Played(member(member_id, shares=shares), attempt, f"{member_id}{attempt}", one)
+
+
+def test_the_same_moment_is_shown_as_three_people_handled_it() -> None:
+    played = [handled("a", COLD), handled("b", WARM), handled("c", FINE), handled("d", WARM, shares=False)]
+    every = moments.side_by_side(played)
+    first = next(same for same in every if same.key == "tester/kettle/answer-1")
+    assert (first.people, first.pair) == (3, "Test caller · A kettle that never came")
+    assert [side.member.id for side in first.sides] == ["b", "c", "a"]
+    assert [side.turn for side in first.sides] == [2, 2, 2]
+    assert first.sides[0].gained > first.sides[1].gained > first.sides[2].gained
+    assert (first.sides[0].before, first.sides[0].said) == ("This is turn 1.", "Turn 1.")
+    assert first.sides[2].levels[Dimension.EMPATHY] == 1
+    assert len({same.key for same in every}) == len(every)
+    # The caller opened before the first answer, so what they did first has a name from the second answer on.
+    assert any("/did-" in same.key or "/felt-" in same.key for same in every)
+
+
+def test_of_many_the_best_the_middle_and_the_worst_are_shown_each_person_once() -> None:
+    played = [handled(name, answer) for name, answer in zip("abcd", (COLD, WARM, FINE, WARM), strict=True)]
+    played.append(handled("a", WARM, attempt=2))  # a later attempt of somebody shown already
+    first = moments.chosen(moments.side_by_side(played), "tester/kettle/answer-1")
+    assert first is not None
+    assert (first.people, len(first.sides)) == (4, 3)
+    assert first.sides[-1].call_id == "a1"
+    assert len({side.member.id for side in first.sides}) == 3
+
+
+def test_one_person_is_no_comparison_and_an_unknown_moment_is_the_most_telling_one() -> None:
+    assert moments.side_by_side([handled("a", COLD), handled("b", WARM, shares=False)]) == []
+    assert moments.side_by_side([handled("a", COLD), handled("a", WARM, attempt=2)]) == []
+    assert moments.chosen([], "x") is None
+    every = moments.side_by_side([handled("a", COLD), handled("b", WARM)])
+    best = moments.chosen(every, "'; DROP TABLE")
+    assert best is not None
+    assert best.spread == max(same.spread for same in every)
+
+
+def test_a_side_has_machines_and_peoples_levels() -> None:
+    again = Regrade(call_id="a1", turn=2, at=1.0, by="Ann", levels={Dimension.EMPATHY: 4})
+    one = handled("a", COLD)
+    played = [group.Played(one.member, 1, "a1", one.call, (again,)), handled("b", WARM)]
+    first = moments.chosen(moments.side_by_side(played), "tester/kettle/answer-1")
+    assert first is not None
+    side = first.sides[-1]
+    assert (side.levels[Dimension.EMPATHY], side.machine[Dimension.EMPATHY]) == (4, 1)

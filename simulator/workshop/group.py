@@ -1,5 +1,5 @@
-"""What the calls of a group say together: means per trainee, what most of them missed, the moments that moved a caller most,
-and the rows of its results. Pure: calls in, numbers out.
+"""What the calls of a group say together: means per trainee, what most of them missed, and the rows of its results. Pure:
+calls in, numbers out.
 
 Only attempts count; a second try from some turn is practice. Machine's and people's grades are kept apart (`review.py`).
 """
@@ -23,7 +23,7 @@ from simulator.workshop.rules import passed
 
 FEW = 4
 """So many trainees from which numbers without names do not tell who is who."""
-MOST_MISSED, MOMENTS = 6, 2
+MOST_MISSED = 6
 _RISKY = "=+-@\t\r\n＝＋－＠"
 """What a spreadsheet takes for the beginning of a formula."""
 
@@ -61,23 +61,6 @@ class Trainee:
     regraded: int
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A turn that moved the caller: `before` and `after` are the caller's words, `gained` how much better (worse: negative)
-    it left them, all four feelings together."""
-
-    member: Member
-    call_id: str
-    turn: int
-    caller: str
-    situation: str
-    before: str
-    said: str
-    after: str
-    thought: str
-    gained: float
-
-
 def heat(played: Sequence[Played], marks: Mapping[Dimension, float]) -> list[Trainee]:
     """A line for every trainee who has a graded turn, in an order that tells nothing about them; people's grades count."""
     by_member: dict[str, list[Played]] = {}
@@ -101,33 +84,6 @@ def missed(played: Iterable[Played]) -> list[tuple[Technique, int]]:
     """Techniques that calls asked for and did not get, with in how many calls, the most often missed first."""
     counted = Counter(use.technique for one in played for use in debrief(one.call).missed)
     return counted.most_common(MOST_MISSED)
-
-
-def moments(played: Iterable[Played]) -> list[Moment]:
-    """The turns with the largest swing of a caller's state, of different calls, by those who agreed to be shown."""
-    best: list[Moment] = []
-    for one in played:
-        points = [p for p in debrief(one.call).mood if p.turn > 0] if one.member.shares else []
-        if points:
-            point = max(points, key=lambda p: abs(p.gained))
-            turns = one.call.transcript.turns
-            after = turns[point.turn + 1].text if point.turn + 1 < len(turns) else ""
-            before = turns[point.turn - 1]
-            best.append(
-                Moment(
-                    one.member,
-                    one.call_id,
-                    point.turn,
-                    one.call.start.persona.label,
-                    one.call.start.scenario.title,
-                    before.text if before.speaker is Speaker.CALLER else "",
-                    turns[point.turn].text,
-                    after,
-                    point.thought,
-                    point.gained,
-                )
-            )
-    return sorted(best, key=lambda m: -abs(m.gained))[:MOMENTS]
 
 
 def unsure(one: Played) -> tuple[int, ...]:

@@ -10,15 +10,19 @@ from simulator.app.markup import TECHNIQUES
 from simulator.app.room.calls import played
 from simulator.app.room.visit import HEADERS, Visit, page
 from simulator.rubric import rubric
-from simulator.workshop.group import FEW, heat, missed, moments, overall, results_csv
+from simulator.workshop.group import FEW, heat, missed, overall, results_csv
+from simulator.workshop.moments import chosen, moments, side_by_side
 from simulator.workshop.records import Reading
 
 
 def group_page(visit: Visit) -> Response:
-    """The group's numbers without names, unless these are asked for; and moments of those who agreed."""
+    """The group's numbers without names, unless these are asked for; moments of those who agreed; and one moment as
+    several of them handled it: `?same=` says which."""
     graded = [one for one in played(visit) if one.call.grades]
     rows, shown = heat(graded, visit.shop.settings.pass_marks), moments(graded)
-    for moment in shown:
+    every = side_by_side(graded)
+    same = chosen(every, visit.query.get("same", ""))
+    for moment in {m.call_id: m for m in (*shown, *(same.sides if same else ()))}.values():
         line = Reading(
             at=visit.now,
             who=visit.host.name,
@@ -39,6 +43,8 @@ def group_page(visit: Visit) -> Response:
         calls=len(graded),
         missed=[(TECHNIQUES[t], rubric().techniques[t], count) for t, count in missed(graded)],
         moments=shown,
+        every=every,
+        same=same,
         scenarios=asked.values(),
         names=visit.query.get("names") == "yes",
         few=len(rows) < FEW,
