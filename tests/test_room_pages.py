@@ -647,6 +647,38 @@ def test_the_group_is_debriefed_without_names_or_words(
     assert "a moment, for the group" in person.get("/workshop").text
 
 
+def test_one_moment_is_set_side_by_side_of_those_who_agreed_only(served: Served, ann: Person) -> None:
+    first, shop = fresh(served, ann, "Bartholomew")
+    code = ann.join_code(shop)
+    people = {"marzipan": first}
+    for word, name in (("nougat", "Cleopatra"), ("liquorice", "Demetrius")):
+        people[word] = served.person()
+        people[word].join(code, name)
+    for word, person in people.items():
+        here = {"owner": owner_of_person(person), "call": begin(person)}
+        for n in range(3):
+            person.say(f"My word number {n} is {word} {SCRIPT}", here)
+    page = f"/room/w/{shop}/group"
+    assert "As soon as two trainees who agreed" in ann.get(page).text
+    first.post("/workshop/share", on="/workshop", yes="yes")
+    assert "As soon as two trainees who agreed" in ann.get(page).text
+    people["nougat"].post("/workshop/share", on="/workshop", yes="yes")
+    before = _reads(served, shop)
+    text = ann.get(page).text.partition('id="same"')[2]
+    for part in ("Which moment?", "Answer no 1 to the caller (2 people)", "marzipan", "nougat", "Another, turn"):
+        assert part in text, part
+    for hidden in ("liquorice", "Bartholomew", "Cleopatra", "<script>alert"):
+        assert hidden not in text
+    assert _reads(served, shop) == before + 2
+    keys = re.findall(r'<option value="([^"]+)"', text)
+    assert "demanding/telecom_double_billing/answer-2" in keys
+    text = ann.get(f"{page}?same=demanding/telecom_double_billing/answer-2").text.partition('id="same"')[2]
+    assert "My word number 2 is nougat" in text
+    assert "My word number 1 is" not in text
+    people["nougat"].post("/workshop/share", on="/workshop", yes="no")
+    assert "As soon as two trainees who agreed" in ann.get(f"{page}?same={keys[0]}").text
+
+
 def _reads(served: Served, shop: str) -> int:
     return len(served.rehearsals.store.workshops.readings(shop))
 

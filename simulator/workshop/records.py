@@ -101,7 +101,7 @@ class Workshop(Frozen):
 
 
 class Member(Frozen):
-    """A trainee in a workshop: `owner` is whom their calls belong to, `shares` whether a moment of theirs may be shown to
+    """A trainee in a workshop: `owner` is whom their calls belong to, `shares` whether moments of theirs may be shown to
     the group without their name."""
 
     id: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 
 from starlette.responses import Response
 
@@ -10,8 +11,10 @@ from simulator.app.markup import TECHNIQUES
 from simulator.app.room.calls import played
 from simulator.app.room.visit import HEADERS, Visit, page
 from simulator.rubric import rubric
-from simulator.workshop.group import FEW, heat, missed, overall, results_csv
+from simulator.vocabulary import Dimension
+from simulator.workshop.group import FEW, Played, heat, missed, overall, results_csv
 from simulator.workshop.moments import chosen, moments, side_by_side
+from simulator.workshop.progress import certificate, steps
 from simulator.workshop.records import Reading
 
 
@@ -42,6 +45,7 @@ def group_page(visit: Visit) -> Response:
         regraded=sum(row.regraded for row in rows),
         calls=len(graded),
         missed=[(TECHNIQUES[t], rubric().techniques[t], count) for t, count in missed(graded)],
+        certified=_certified(graded, visit.shop.settings.pass_marks),
         moments=shown,
         every=every,
         same=same,
@@ -49,6 +53,14 @@ def group_page(visit: Visit) -> Response:
         names=visit.query.get("names") == "yes",
         few=len(rows) < FEW,
     )
+
+
+def _certified(graded: Iterable[Played], marks: Mapping[Dimension, float]) -> set[str]:
+    """Ids of the trainees who have earned a certificate."""
+    theirs: dict[str, list[Played]] = {}
+    for one in graded:
+        theirs.setdefault(one.member.id, []).append(one)
+    return {member for member, calls in theirs.items() if certificate(steps(calls), marks)}
 
 
 def results(visit: Visit) -> Response:
