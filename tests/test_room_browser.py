@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 from browser import launched
+from builders import assessment
 from playwright.sync_api import Browser, Page, expect
 from roomkit import PASSWORD, Served, room
 
 pytestmark = [pytest.mark.browser]
+CALL = re.compile(r"data-call=\\?\"([0-9a-f]{32})")
 SHOTS = Path(__file__).parent.parent / "artifacts" / "screenshots"
 SIZES = {"wide": {"width": 1280, "height": 900}, "narrow": {"width": 390, "height": 844}}
 
@@ -157,3 +159,51 @@ def test_the_keyboard_is_enough_and_a_wrong_code_is_told(chromium: Browser, serv
     expect(page.get_by_role("alert")).to_contain_text("no workshop with that code")
     expect(page.locator("#name")).to_have_value("Bo <b>")
     someone.shoot("join-wrong")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_progress_a_certificate_and_one_moment_side_by_side(size: str, chromium: Browser, tmp_path: Path) -> None:
+    good = assessment(calmness=5, empathy=4, solution=4, closing=4)
+    with room(tmp_path, grades=(good,)) as app:
+        ann = app.facilitator("Ann")
+        shop = ann.workshop()
+        ann.post(f"/room/w/{shop}/start", on=f"/room/w/{shop}")
+        for name in ("Bo", "Cy"):
+            person = app.person()
+            back = person.join(ann.join_code(shop), name)
+            person.post("/workshop/share", on="/workshop", yes="yes")
+            begun = person.act(do="start", persona="demanding", scenario="telecom_double_billing")
+            here = {"owner": re.findall(r"member:[0-9a-f]{32}", person.load())[0], "call": CALL.findall(begun)[-1]}
+            for text in ("Good morning.", f"I will see to it myself, {name} said."):
+                person.say(text, here)
+            person.act(here, do="end")
+        trainee, host = Someone(chromium, size), Someone(chromium, size)
+        page = trainee.page
+        page.goto(f"{app.address}join")
+        page.locator("summary", has_text="joined before").click()
+        page.locator("input[name=back]").fill(back)
+        page.locator("input[name=back]").press("Enter")
+        expect(page.locator("#next")).to_contain_text("Take a call from")
+        expect(page.locator(".curves svg")).to_have_count(4)
+        trainee.shoot("10-progress")
+        page.locator("#certificate").click()
+        expect(page.locator(".certificate h1")).to_have_text("Cy")
+        trainee.shoot("11-certificate")
+        page.emulate_media(media="print")
+        expect(page.get_by_role("button", name="Print")).to_be_hidden()
+        expect(page.locator(".certificate")).to_be_visible()
+
+        page = host.page
+        page.goto(f"{app.address}room/login")
+        page.locator("input[name=name]").fill("Ann")
+        page.locator("input[name=password]").fill(PASSWORD)
+        page.locator("input[name=password]").press("Enter")
+        page.wait_for_url("**/room")
+        page.goto(f"{app.address}room/w/{shop}/group")
+        expect(page.locator(".sides .moment")).to_have_count(2)
+        page.get_by_label("Which moment?").select_option("demanding/telecom_double_billing/answer-1")
+        page.locator("#show-same").click()
+        expect(page.locator(".sides")).to_contain_text("Bo said")
+        expect(page.locator(".sides")).to_contain_text("Cy said")
+        host.shoot("12-same")
+        assert host.complaints == trainee.complaints == []

@@ -164,6 +164,8 @@ def next_practice(done: Sequence[Step], settings: WorkshopSettings, offered: Seq
     difficulty = _difficulty(done, settings, persona, harder=not still and not new)
     means = overall(step.played for step in lately)
     gaps = {d: mean - settings.pass_marks.get(d, 1.0) for d, mean in means.items() if mean is not None}
+    if not gaps:
+        return None
     weak = min(gaps, key=lambda d: gaps[d])
     asked = [habit for habit in habits(lately) if habit.missed and habit.missed >= habit.used]
     technique = asked[0].technique if asked else None
