@@ -6,32 +6,30 @@ SimulatorError of one sentence.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Self
 
-from simulator.calibration.scaled import Scaled
+from simulator.ahead import Ahead, Pause
+from simulator.calibration.scaled import Scaled, machine_of
+from simulator.call import Call, Due
 from simulator.caller.voice import Voice
 from simulator.caller.written import WrittenVoice
-from simulator.errors import ModelFormatError, SimulatorError, UnknownNameError
+from simulator.errors import ModelFormatError, UnknownNameError
 from simulator.evaluator import heads
 from simulator.evaluator.grader import Evaluator
 from simulator.evaluator.second_opinion import SecondOpinion
-from simulator.events import CallStarted, StoredEvent
 from simulator.models.base import DecidingModel, FeatureModel, LanguageModel, Sampling, Source
 from simulator.models.choose import choose_model, open_model
 from simulator.models.loading import prepare
 from simulator.models.weights import MODELS, Progress, ensure, ready
-from simulator.prompts import caller_segments, tuned_segments
 from simulator.rehearsal import Rehearsal, Rehearsals
 from simulator.scenario import Brief
-from simulator.session import Grader, Speech
+from simulator.session import Grader, Speech, situation
 from simulator.settings import Settings
 from simulator.settings import settings as current_settings
 from simulator.transcript import Speaker, Transcript, Turn
@@ -40,7 +38,6 @@ if TYPE_CHECKING:
     from simulator.calibration.records import OffsetMap
     from simulator.store import Store
 
-_log = logging.getLogger(__name__)
 _GREETING = Turn(0, Speaker.TRAINEE, "Good morning, how can I help you?")
 
 
@@ -63,13 +60,14 @@ class Parts:
             _read(self.model, ("Caller:",), key=None)
         self.evaluator.grade(_GREETING, Transcript(), Brief("a shop", "Something is wrong"))
 
-    def read_ahead(self, start: CallStarted, key: str) -> None:
-        """Let the local models read what is known of a call before its first turn, under the cache keys that its
-        session uses: the preface is then not waited for. Changes no words. Raises ModelError."""
-        if self.model is not None and self.model.info.source is not Source.SERVER:
-            segments = tuned_segments if self.model.info.tuned else caller_segments
-            _read(self.model, segments(start.persona, start.scenario, start.medium, Transcript(), {}), key=key)
-        self.evaluator.grade(_GREETING, Transcript(), start.scenario.brief, cache_key=key)
+    def read_ahead(self, call: Call, key: str, pause: Pause | None = None) -> None:
+        """Let the local models read what is known of a call before its next turn, under the cache keys that its session
+        uses: that is then not waited for. Changes no words and no grades. Raises ModelError, and what `pause` raises."""
+        machine = machine_of(self.evaluator)
+        if isinstance(machine, Evaluator):  # first, as it is needed first
+            machine.read_ahead(call.transcript, call.start.scenario.brief, cache_key=key, pause=pause)
+        if isinstance(self.voice, Voice):
+            self.voice.read_ahead(situation(call, key), pause)
 
     def close(self) -> None:
         """Let go of the models."""
@@ -79,21 +77,34 @@ class Parts:
 
 
 class ReadyRehearsals(Rehearsals):
-    """Rehearsals whose models read a new call's preface in the background while the trainee is still typing."""
+    """Rehearsals whose models read ahead in the background, while the trainee reads, thinks and types: a new call's preface,
+    a call that is taken up again, what the caller has just said."""
 
     def __init__(self, parts: Parts, store: Store, settings: Settings) -> None:
         super().__init__(parts.voice, parts.evaluator, store, own_data=settings.data_dir, second=parts.second)
         self.parts, self.told = parts, parts.told
-        self._ahead = ThreadPoolExecutor(max_workers=1, thread_name_prefix="read-ahead")
+        self.ahead = Ahead()
 
     def warm_up(self) -> None:
         """Use the models once, in the background. A failure is logged: the first turn will tell it."""
-        self._ahead.submit(_quietly, self.parts.warm_up)
+        self.ahead.ask("warm up", lambda _: self.parts.warm_up())
+
+    @contextmanager
+    def playing(self, rehearsal: Rehearsal) -> Iterator[None]:
+        """What is done in the background waits; when the turn is over, the call is read ahead to its end."""
+        with super().playing(rehearsal), self.ahead.playing(rehearsal.id):
+            yield
+        self._read_ahead(rehearsal)
+
+    def put_away(self, call_id: str) -> None:
+        """Forget the open session, and read no further for it."""
+        self.ahead.forget(call_id)
+        super().put_away(call_id)
 
     def close(self) -> None:
         """Let go of models and store. No call may be in the middle of a turn."""
         super().close()
-        self._ahead.shutdown(wait=True, cancel_futures=True)
+        self.ahead.close()
         self.parts.close()
         self.store.close()
 
@@ -103,14 +114,16 @@ class ReadyRehearsals(Rehearsals):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _create(self, events: tuple[StoredEvent, ...], owner: str, call_id: str | None = None) -> Rehearsal:
-        rehearsal = super()._create(events, owner, call_id)
-        self._ahead.submit(_quietly, lambda: self._read_ahead(rehearsal))
-        return rehearsal
+    def _keep(self, rehearsal: Rehearsal) -> Rehearsal:
+        found = super()._keep(rehearsal)
+        self._read_ahead(found)
+        return found
 
     def _read_ahead(self, rehearsal: Rehearsal) -> None:
-        if len(rehearsal.events) == 1:  # else the call has begun meanwhile, or is a branch
-            self.parts.read_ahead(rehearsal.call.start, rehearsal.id)
+        """What is known of that call now, if the trainee is about to speak in it."""
+        call = rehearsal.call
+        if call.due is Due.TRAINEE:
+            self.ahead.ask(rehearsal.id, lambda pause: self.parts.read_ahead(call, rehearsal.id, pause))
 
 
 def open_rehearsals(
@@ -348,15 +361,6 @@ def _embedded(model: LanguageModel) -> str:
 def _read(model: LanguageModel, segments: tuple[str, ...], *, key: str | None) -> None:
     with closing(model.stream(segments, Sampling(max_tokens=1), cache_key=key)) as pieces:  # type: ignore[type-var]
         next(pieces, None)
-
-
-def _quietly(work: Callable[[], None]) -> None:
-    try:
-        work()
-    except SimulatorError as error:
-        _log.warning("reading ahead failed: %s", error)
-    except Exception:
-        _log.exception("reading ahead failed")
 
 
 __all__ = [

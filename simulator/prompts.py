@@ -77,20 +77,19 @@ def caller_segments(
     transcript: Transcript,
     plans: Mapping[int, Plan],
 ) -> tuple[str, ...]:
-    """The call as a play with stage directions, ending where the caller's next line begins.
+    """The call as a play with stage directions. After a trainee's turn it ends where the caller's next line begins; after
+    a caller's turn it is what will come before that, whatever the trainee says.
 
     `plans` maps the index of a trainee turn to the caller's plan for answering it. Facts that are hidden reach the text
-    only through a plan that discloses them. Segments only grow at the end from turn to turn.
+    only through a plan that discloses them. Segments only grow at the end, one a turn.
     """
     segments = [_preface(persona, scenario, register)]
-    text = ""
     for turn in transcript:
         if turn.speaker is Speaker.TRAINEE:
             direction = _direction(persona, scenario, plans[turn.index])
-            segments.append(f'{text}{AGENT}: "{as_data(turn.text)}"\n{CALLER} ({direction}): "')
-            text = ""
+            segments.append(f'{AGENT}: "{as_data(turn.text)}"\n{CALLER} ({direction}): "')
         else:
-            text = f'{as_data(turn.text)}"\n'
+            segments.append(f'{as_data(turn.text)}"\n')
     return tuple(segments)
 
 
@@ -153,17 +152,16 @@ def tuned_segments(
     plans: Mapping[int, Plan],
 ) -> tuple[str, ...]:
     """As `caller_segments`, for a model that was tuned on calls in this form (`python -m eval.train_caller`)."""
-    segments, before = [part_segment(part_of(persona, scenario, register))], ""
+    segments = [part_segment(part_of(persona, scenario, register))]
     for turn in transcript:
         if turn.speaker is Speaker.TRAINEE:
             plan = plans[turn.index]
             facts = [scenario.fact(f).text for f in plan.facts]
             if plan.intent is Intent.OPEN:
                 facts.insert(0, scenario.opening)
-            segments.append(before + cued(turn.text, plan.intent, facts))
-            before = ""
+            segments.append(cued(turn.text, plan.intent, facts))
         else:
-            before = spoken(turn.text)
+            segments.append(spoken(turn.text))
     return tuple(segments)
 
 
@@ -174,10 +172,15 @@ def examples_for(persona: Persona) -> tuple[str, ...]:
 
 def evaluator_segments(turn: Turn, transcript: Transcript, brief: Brief) -> tuple[str, ...]:
     """Scenario, the call so far turn by turn, and last the graded trainee turn alone."""
+    return (*context_segments(transcript, brief), _plain(turn))
+
+
+def context_segments(transcript: Transcript, brief: Brief) -> tuple[str, ...]:
+    """What comes before a graded turn: the scenario, and the call so far turn by turn."""
     facts = "; ".join(f.rstrip(".") for f in brief.facts)
     policy = "; ".join(p.rstrip(".") for p in brief.policy)
     head = f"Call to {brief.business}. {brief.issue.rstrip('.')}.\nFacts: {facts}.\nPolicy: {policy}.\n\n"
-    return (head, *(_plain(t) for t in transcript), _plain(turn))
+    return (head, *(_plain(t) for t in transcript))
 
 
 class Described(Protocol):

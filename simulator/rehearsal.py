@@ -124,6 +124,10 @@ class Rehearsals:
         with self._lock:
             self._open.pop(call_id, None)
 
+    def playing(self, rehearsal: Rehearsal) -> AbstractContextManager[None]:
+        """While a turn of that call is played, what is done in the background waits: second opinions."""
+        return self.opinions.playing() if self.opinions is not None else nullcontext()
+
     def close(self) -> None:
         """Stop asking for second opinions. Models and store stay open: they belong to whoever opened them."""
         if self.opinions is not None:
@@ -208,7 +212,7 @@ class Rehearsal:
         if not free:
             raise BusyError("the caller is still answering: wait a moment")
         try:
-            with self._going_first(), closing(happening):  # type: ignore[type-var]
+            with self._home.playing(self), closing(happening):  # type: ignore[type-var]
                 for event in happening:
                     if not isinstance(event, CallerSaying):
                         self._keep(event)
@@ -218,10 +222,6 @@ class Rehearsal:
         finally:
             self._busy.release()
             self._store_opinions()
-
-    def _going_first(self) -> AbstractContextManager[None]:
-        """While a turn is played here, second opinions wait."""
-        return self._home.opinions.playing() if self._home.opinions is not None else nullcontext()
 
     def _ask_for_opinion(self, turn: int) -> None:
         """The caller has answered that trainee turn: now another model may look at it, if there is one."""

@@ -190,20 +190,8 @@ class Session:
         )
 
     def _spoken(self) -> Iterator[Event]:
-        call = self.call
-        turn = len(call.transcript)
-        situation = Situation(
-            persona=call.start.persona,
-            scenario=call.start.scenario,
-            medium=call.start.medium,
-            seed=call.start.seed,
-            transcript=call.transcript,
-            plans={t: m.plan for t, m in call.moves.items()},
-            states={t: m.state for t, m in call.moves.items()},
-            key=self._key,
-            intensity=call.start.intensity,
-        )
-        for part in self._voice.say(situation):
+        turn = len(self.call.transcript)
+        for part in self._voice.say(situation(self.call, self._key)):
             match part:
                 case Saying(text=text):
                     yield CallerSaying(turn=turn, text=text)
@@ -230,6 +218,21 @@ class Session:
                             seconds=part.seconds,
                         )
                     )
+
+
+def situation(call: Call, key: str) -> Situation:
+    """What the caller's next words may depend on. `key` names the call for caches."""
+    return Situation(
+        persona=call.start.persona,
+        scenario=call.start.scenario,
+        medium=call.start.medium,
+        seed=call.start.seed,
+        transcript=call.transcript,
+        plans={t: m.plan for t, m in call.moves.items()},
+        states={t: m.state for t, m in call.moves.items()},
+        key=key,
+        intensity=call.start.intensity,
+    )
 
 
 def branch(

@@ -446,21 +446,6 @@ def test_the_evaluator_shares_an_embedded_caller_model(monkeypatch):
         opening.open_evaluator("smal")
 
 
-def test_a_new_call_is_read_ahead(tmp_path):
-    from simulator.rehearsal import Choices
-    from simulator.settings import Settings
-
-    model = ScriptedModel(["I am still waiting."])
-    parts = opening.Parts(clikit.voice(), clikit.evaluator(), "", model, None)
-    with opening.ReadyRehearsals(parts, open_store(tmp_path / "calls.db"), Settings(data_dir=tmp_path)) as rehearsals:
-        rehearsals.start(Choices(builders.persona(), builders.scenario()), owner="o")
-        until = time.monotonic() + 5
-        while not model.calls and time.monotonic() < until:
-            time.sleep(0.01)
-        assert "Kettle & Co" in model.calls[0][0][0]
-    assert model.closed
-
-
 def test_needed_models(monkeypatch):
     monkeypatch.setattr(opening, "heads_ship", lambda base: base == "small")
     assert opening.needed("standard", "auto") == ("standard", "small")

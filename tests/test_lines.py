@@ -57,7 +57,8 @@ def test_a_call_reads_at_play_as_it_did_in_training():
     assert segments[0] == part_segment(part_of(who, about, Register.PHONE))
     assert segments[1] == f"Agent: Hello.\nCaller (says what is wrong: {about.opening.rstrip('.')}):"
     told = fact.text.rstrip(".")
-    assert segments[2] == f" It is lost.\nAgent: Since when? Caller, me.\nCaller (tells the agent something: {told}):"
+    assert segments[2] == " It is lost.\n"
+    assert segments[3] == f"Agent: Since when? Caller, me.\nCaller (tells the agent something: {told}):"
     hidden = " ".join(f.text for f in about.hidden)
     assert not any(f.text in "".join(segments) for f in about.hidden), hidden
 

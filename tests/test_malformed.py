@@ -424,7 +424,7 @@ def test_an_odd_turn_is_a_turn(text):
     asked = (
         evaluator_segments(turn, call.call.transcript.before(2), builders.scenario().brief)[-1],
         caller_segments(builders.persona(), builders.scenario(), call.call.start.medium, call.call.transcript, plans)[
-            2
+            3
         ],
     )
     for segment in asked:

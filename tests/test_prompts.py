@@ -60,7 +60,9 @@ def test_segments_only_grow_at_the_end():
     second = first.plus(Speaker.CALLER, "My kettle.").plus(Speaker.TRAINEE, "I see.")
     two = segments(second, plans | {2: Plan(intent=Intent.VENT, facts=("paid",))})
     assert two[: len(one)] == one
-    assert len(two) == len(one) + 1
+    assert len(two) == len(one) + 2
+    heard = Transcript(second.turns[:2])
+    assert segments(heard, plans) == two[:-1], "what the caller has said is known before the trainee's next words"
 
 
 def test_a_hidden_fact_reaches_the_model_only_with_the_plan_that_tells_it():

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from random import Random
@@ -33,7 +33,7 @@ from simulator.caller.choice import (
 from simulator.caller.guard import Violation, alike, check
 from simulator.caller.harshness import fitting
 from simulator.caller.state import CallerState
-from simulator.models.base import LanguageModel, ManyVoiced, Sampling
+from simulator.models.base import ForeseeingModel, LanguageModel, ManyVoiced, Sampling
 from simulator.persona import Persona
 from simulator.plan import Plan
 from simulator.prompts import caller_segments, examples_for, tuned_segments
@@ -91,6 +91,12 @@ class Voice:
         self._tiny = 0 < model.info.parameters < FEW_PARAMETERS
         self._sentences = 1 if self._tiny else SENTENCES
 
+    def read_ahead(self, situation: Situation, pause: Callable[[], None] | None = None) -> None:
+        """Let the model read what its next line will come after, as far as that is known: all but the trainee's next words.
+        Changes no words. `pause` as in `ForeseeingModel.read_ahead`. Raises ModelError."""
+        if isinstance(self._model, ForeseeingModel):
+            self._model.read_ahead(self._segments(situation), cache_key=situation.key, pause=pause)
+
     def say(self, situation: Situation) -> Iterator[Saying | Refused | Line]:
         """Zero or more `Saying` and `Refused`, then one `Line`. Raises ModelError if the model fails."""
         began = time.perf_counter()
@@ -100,9 +106,7 @@ class Voice:
         if self._model.info.tuned and isinstance(self._model, ManyVoiced):
             yield from self._chosen(self._model, situation, plan, listen, began)
             return
-        segments = caller_segments(
-            situation.persona, situation.scenario, situation.medium, situation.transcript, situation.plans
-        )
+        segments = self._segments(situation)
         longest = situation.persona.voice.words[1]
         attempts = 0 if self._tiny and plan.intent in DECISIVE else ATTEMPTS
         for attempt in range(attempts):
@@ -124,14 +128,17 @@ class Voice:
                 return
         yield from _written(situation, plan, attempts, began)
 
+    def _segments(self, s: Situation) -> tuple[str, ...]:
+        """The call in the form that this model knows."""
+        form = tuned_segments if self._model.info.tuned else caller_segments
+        return form(s.persona, s.scenario, s.medium, s.transcript, s.plans)
+
     def _chosen(
         self, model: ManyVoiced, situation: Situation, plan: Plan, listen: Listener, began: float
     ) -> Iterator[Saying | Refused | Line]:
         """The best of several candidates, or a written line."""
         turn = situation.transcript.turns[-1].index
-        segments = tuned_segments(
-            situation.persona, situation.scenario, situation.medium, situation.transcript, situation.plans
-        )
+        segments = self._segments(situation)
         rounds = 0 if self._tiny and plan.intent in DECISIVE else ROUNDS
         for part in chosen(
             model,

@@ -9,6 +9,7 @@ of exactly that level times the probability that the dimension applies. Agreemen
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -18,8 +19,8 @@ from simulator.evaluator.gates import capped, said_once, wordless
 from simulator.evaluator.heads import DIMENSIONS, TAGS, Array, Heads
 from simulator.evaluator.rationale import explained
 from simulator.evaluator.reading import Reading, read_turn
-from simulator.models.base import FeatureModel
-from simulator.prompts import as_data
+from simulator.models.base import FeatureModel, ForeseeingModel
+from simulator.prompts import as_data, context_segments
 from simulator.rubric import level_text, rubric
 from simulator.scenario import Brief
 from simulator.transcript import Speaker, Transcript, Turn
@@ -36,6 +37,15 @@ class Evaluator:
     def __init__(self, model: FeatureModel, heads: Heads) -> None:
         self._model, self._heads = model, heads
         self.name = f"heads-{heads.base} {heads.version}, rubric {rubric().version}"
+
+    def read_ahead(
+        self, transcript: Transcript, scenario: Brief, *, cache_key: str, pause: Callable[[], None] | None = None
+    ) -> None:
+        """Let the model read what comes before the next turn, whatever that says. `cache_key` as in `grade`; it changes no
+        grades. `pause` as in `ForeseeingModel.read_ahead`. Raises ModelError."""
+        if isinstance(self._model, ForeseeingModel):
+            known, depth = context_segments(transcript, scenario), max(self._heads.layers)
+            self._model.read_ahead(known, cache_key=f"grade:{cache_key}", depth=depth, pause=pause)
 
     def grade(self, turn: Turn, transcript: Transcript, scenario: Brief, *, cache_key: str | None = None) -> Assessment:
         """Grades of `turn`, said after `transcript`. `cache_key` names the call, so that what was read of it before is

@@ -128,6 +128,24 @@ class FeatureModel(LanguageModel, Protocol):
 
 
 @runtime_checkable
+class ForeseeingModel(LanguageModel, Protocol):
+    """A local model that can read the beginning of a prompt before the rest of it is known."""
+
+    def read_ahead(
+        self,
+        segments: tuple[str, ...],
+        *,
+        cache_key: str,
+        depth: int = 0,
+        pause: Callable[[], None] | None = None,
+    ) -> None:
+        """Read `segments`, with which what will next be asked under `cache_key` begins: a continuation, or (`depth`) features
+        of layers up to that one. Changes no words and no numbers. `pause` is called before each piece of work: it may
+        wait, or raise GivenUp. Raises ModelError."""
+        ...
+
+
+@runtime_checkable
 class DecidingModel(LanguageModel, Protocol):
     """A model that can be asked to choose."""
 

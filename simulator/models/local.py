@@ -131,20 +131,15 @@ class LocalModel:
         if not layers or not all(1 <= layer <= self.layers for layer in layers):
             raise ModelError(f"{self._info.name} has layers 1 to {self.layers}, not {list(layers)}.")
         prompt = self._fit(segments, reserve=0)
-        depth, last = max(layers), min(last, len(prompt))
-        first = len(prompt) - last
+        depth, first = max(layers), len(prompt) - min(last, len(prompt))
         chunks: list[Any] = []
         offsets: list[tuple[int, int]] = []
         shift = 0
         with self._taken(Use("read", depth), cache_key, prompt) as cache:  # a cache of another depth holds other layers
             cache.keep(min(cache.matching(prompt), first))
             for index in range(len(cache.segments), len(prompt)):
-                ids = self._ids(prompt, index)
                 wanted = layers if index >= first else ()
-                for at in range(0, len(ids), CHUNK):
-                    seen = self._model().states(Work(cache.tape, ids[at : at + CHUNK]), depth, wanted)
-                    chunks += [seen.numpy()] if wanted else []
-                cache.add(prompt[index], len(ids), None)
+                chunks += self._look(cache, prompt, depth, wanted)
                 if wanted:
                     offsets += [(a + shift, b + shift) for a, b in self._encode(prompt[index])[1]]
                     shift += len(prompt[index])
@@ -211,6 +206,30 @@ class LocalModel:
                 self._model().scores(Work(fork, [row.spoken[-1] for row in going]), adapted=True, then=take)
         return tuple(row.candidate() for row in rows if row.done)
 
+    def read_ahead(
+        self,
+        segments: tuple[str, ...],
+        *,
+        cache_key: str,
+        depth: int = 0,
+        pause: Callable[[], None] | None = None,
+    ) -> None:
+        """Read what the next `stream` or `several`, or (`depth`) `features` of layers up to that one, will begin with. Same
+        cuts, so the same words and numbers. A conversation of which nothing is kept is left alone while the shelf is more
+        than half full: it would only push others out. Raises ModelError as `stream` does, and what `pause` raises."""
+        prompt, use = self._fit(segments, reserve=0), Use("read", depth) if depth else SPOKEN
+        if not self._shelf.holds((cache_key, use)) and 2 * self._shelf.nbytes() > self._shelf.limit:
+            return
+        with self._taken(use, cache_key, prompt) as cache:
+            same = cache.matching(prompt)
+            if same == len(prompt):
+                return  # all of it, and perhaps more, which stays
+            cache.keep(same)
+            while depth and len(cache.segments) < len(prompt):
+                self._look(cache, prompt, depth, (), pause)
+            if not depth:
+                self._prefill(cache, prompt, pause=pause, adapted=True)
+
     def close(self) -> None:
         """Let go of weights and caches; later calls raise ModelError."""
         if self._together is not None:
@@ -271,6 +290,24 @@ class LocalModel:
     def _anchor(self, prompt: tuple[str, ...]) -> list[int]:
         """The last id of `prompt`, for a `Detokenizer`."""
         return next((ids[-1:] for i in range(len(prompt) - 1, -1, -1) if (ids := self._ids(prompt, i))), [])
+
+    def _look(
+        self,
+        cache: PrefixCache,
+        prompt: tuple[str, ...],
+        depth: int,
+        wanted: tuple[int, ...],
+        pause: Callable[[], None] | None = None,
+    ) -> list[Any]:
+        """Read the next segment of `prompt` onto `cache`, to `depth`: the states of the `wanted` layers, cut by cut."""
+        ids, chunks = self._ids(prompt, len(cache.segments)), []
+        for at in range(0, len(ids), CHUNK):
+            if pause is not None:
+                pause()
+            seen = self._model().states(Work(cache.tape, ids[at : at + CHUNK]), depth, wanted)
+            chunks += [seen.numpy()] if wanted else []
+        cache.add(prompt[len(cache.segments)], len(ids), None)
+        return chunks
 
     def _prefill(
         self,

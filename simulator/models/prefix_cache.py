@@ -72,6 +72,11 @@ class CacheShelf:
             found = None if key is None else self._kept.pop(key, None)
         return found[0] if found else None
 
+    def holds(self, key: Hashable) -> bool:
+        """Whether a cache is kept under `key`."""
+        with self._lock:
+            return key in self._kept
+
     def first(self, key: Hashable) -> PrefixCache | None:
         """A copy of the first segment of the cache kept under `key`, which stays."""
         with self._lock:

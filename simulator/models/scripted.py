@@ -21,7 +21,7 @@ class ScriptedModel:
     """FeatureModel and DecidingModel with given replies. `replies`: a function of (segments, sampling), or a list from which
     `sampling.seed` picks (seed modulo its length): the same call always gets the same words.
 
-    `calls` remembers every (segments, sampling) asked for. Words are its tokens, `width` numbers (1..64) its features.
+    `calls` remembers every (segments, sampling) asked for, `ahead` every (cache key, segments) read ahead. Words are its tokens, `width` numbers (1..64) its features.
     `decisions`: a function of (segments, options) to a weight for each option; without one all are equally likely.
     """
 
@@ -42,6 +42,7 @@ class ScriptedModel:
         self._decisions = decisions
         self._info = ModelInfo(name, Source.SCRIPTED)
         self.calls: list[tuple[tuple[str, ...], Sampling]] = []
+        self.ahead: list[tuple[str, tuple[str, ...]]] = []
         self.closed = False
 
     @property
@@ -87,6 +88,19 @@ class ScriptedModel:
             for j, (_, _, word) in enumerate(found):
                 states[i, j] = self._hashed(layer, "".join(c for c in word if c.isalnum()))
         return Features(states, tuple((start, end) for start, end, _ in found))
+
+    def read_ahead(
+        self,
+        segments: tuple[str, ...],
+        *,
+        cache_key: str,
+        depth: int = 0,
+        pause: Callable[[], None] | None = None,
+    ) -> None:
+        """Nothing but a note of it."""
+        if pause is not None:
+            pause()
+        self.ahead.append((cache_key, segments))
 
     def decide(
         self,
