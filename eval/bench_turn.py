@@ -23,10 +23,13 @@ from rich.table import Table
 from eval.playing import Setting, started, words
 from eval.trainees import Policy, scripts
 from simulator.call import Call
+from simulator.caller.choice import CANDIDATES
 from simulator.events import CallerSaying, CallerSpoke, TurnGraded
+from simulator.models.base import ManyVoiced, Sampling
 from simulator.opening import Parts, open_parts
 from simulator.persona import personas
 from simulator.plan import Plan
+from simulator.prompts import caller_segments, tuned_segments
 from simulator.scenario import scenarios
 from simulator.session import Session, situation
 from simulator.transcript import Speaker
@@ -35,6 +38,8 @@ from simulator.vocabulary import Difficulty, Intent
 PARTS = ("grade", "first words", "reply", "whole turn")
 LATE = (2, 3, 10, 20, 40)
 """Trainee turns, counted from 1, that `growth` times: more than a call may have."""
+DRAWN = 24
+"""Tokens of each candidate there: a usual line."""
 Row = dict[str, float]
 
 
@@ -104,8 +109,12 @@ def waits(title: str, pairs: Sequence[tuple[Row, Row]]) -> Table:
 
 
 def grown(parts: Parts, call: Setting) -> Iterator[Row]:
-    """The turns `LATE` of a long call in which everything has been read ahead: the caller vents in each of them, so that
-    there is about as much to say."""
+    """The turns `LATE` of a long call in which everything has been read ahead. The caller vents in each of them, and draws
+    `DRAWN` tokens whatever they say: as much to say in every turn."""
+    model = parts.model
+    if not isinstance(model, ManyVoiced):
+        raise typer.BadParameter("only a model on this machine has a cache that grows: use small or standard")
+    form = tuned_segments if model.info.tuned else caller_segments
     session = started(call, parts.voice, parts.evaluator)
     scenario, persona, key = call.scenario, call.persona, f"{call.key}/long"
     said = cycle(
@@ -124,29 +133,25 @@ def grown(parts: Parts, call: Setting) -> Iterator[Row]:
             began = time.perf_counter()
             parts.evaluator.grade(turn, before.transcript, scenario.brief, cache_key=key)
             graded = time.perf_counter()
-            *_, line = parts.voice.say(situation(now, key))
+            s = situation(now, key)
+            segments = form(s.persona, s.scenario, s.medium, s.transcript, s.plans)
+            model.several(segments, Sampling(max_tokens=DRAWN, stop=()), CANDIDATES, cache_key=key)
             done = time.perf_counter()
-            yield {
-                "turn": number,
-                "grade": graded - began,
-                "reply": done - graded,
-                "whole turn": done - began,
-                "words": len(line.text.split()),
-            }
+            yield {"grade": graded - began, "reply": done - graded, "whole turn": done - began}
         now = replace(now, transcript=now.transcript.plus(Speaker.CALLER, next(answers)))
 
 
 def growth_table(calls: Sequence[Sequence[Row]]) -> Table:
     """Medians over the long calls, turn by turn, and how much longer a turn takes than the third, call by call."""
-    table = Table(title=f"as a call grows: {len(calls)} long calls, seconds (median)")
-    for column in ("turn", "grade", "reply", "whole turn", "words", "x turn 3"):
+    table = Table(title=f"as a call grows: {len(calls)} long calls, {DRAWN} tokens drawn, seconds (median)")
+    for column in ("turn", "grade", "reply", "whole turn", "x turn 3"):
         table.add_column(column)
     third = [call[LATE.index(3)]["whole turn"] for call in calls]
     for place, number in enumerate(LATE):
         rows = [call[place] for call in calls]
         ratio = median(row["whole turn"] / base for row, base in zip(rows, third, strict=True))
         cells = [f"{median(r[part] for r in rows):.2f}" for part in ("grade", "reply", "whole turn")]
-        table.add_row(str(number), *cells, f"{median(r['words'] for r in rows):.0f}", f"{ratio:.2f}")
+        table.add_row(str(number), *cells, f"{ratio:.2f}")
     return table
 
 

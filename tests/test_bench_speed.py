@@ -6,8 +6,10 @@ import re
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from eval.bench_speed import _ratio, bandwidth, main, sample
+from eval.bench_turn import PARTS, growth_table, waits
 from eval.playing import play, play_many
 from simulator.opening import open_parts
 
@@ -45,3 +47,17 @@ def test_the_benchmark_runs(capsys):
     for told in ("ours, auto", "transformers, full", "floor", "self-play, 2 calls"):
         assert told in shown
     assert bandwidth() > 0.1
+
+
+def test_turns_at_once_and_after_thinking_are_compared_pair_by_pair(capsys):
+    row = dict.fromkeys(PARTS, 2.0)
+    Console(width=120).print(waits("turns", [(row, dict.fromkeys(PARTS, 1.0)), (row, dict.fromkeys(PARTS, 1.5))]))
+    whole = next(line for line in capsys.readouterr().out.splitlines() if "whole turn" in line)
+    assert re.findall(r"\d\.\d\d", whole) == ["2.00", "2.00", "1.25", "1.48", "0.62"]
+
+
+def test_a_late_turn_is_measured_by_the_third_of_its_own_call(capsys):
+    calls = [[{"grade": 0.1, "reply": 0.1, "whole turn": n * base} for n in (1, 2, 2, 2, 3)] for base in (1.0, 10.0, 2.0)]
+    Console(width=120).print(growth_table(calls))
+    last = next(line for line in capsys.readouterr().out.splitlines() if "│ 40" in line)
+    assert re.findall(r"\d+\.\d\d", last) == ["0.10", "0.10", "6.00", "1.50"]
