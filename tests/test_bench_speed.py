@@ -57,7 +57,9 @@ def test_turns_at_once_and_after_thinking_are_compared_pair_by_pair(capsys):
 
 
 def test_a_late_turn_is_measured_by_the_third_of_its_own_call(capsys):
-    calls = [[{"grade": 0.1, "reply": 0.1, "whole turn": n * base} for n in (1, 2, 2, 2, 3)] for base in (1.0, 10.0, 2.0)]
+    calls = [
+        [{"grade": 0.1, "reply": 0.1, "whole turn": n * base} for n in (1, 2, 2, 2, 3)] for base in (1.0, 10.0, 2.0)
+    ]
     Console(width=120).print(growth_table(calls))
     last = next(line for line in capsys.readouterr().out.splitlines() if "│ 40" in line)
     assert re.findall(r"\d+\.\d\d", last) == ["0.10", "0.10", "6.00", "1.50"]
