@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 
+import clikit
 import numpy as np
 import pytest
 from rich.console import Console
 
 from eval.bench_speed import _ratio, bandwidth, main, sample
-from eval.bench_turn import PARTS, growth_table, waits
+from eval.bench_turn import DRAWN, LATE, PARTS, grown, growth_table, waits
 from eval.playing import play, play_many
-from simulator.opening import open_parts
+from simulator.models.base import Candidate
+from simulator.models.scripted import ScriptedModel
+from simulator.opening import Parts, open_parts
 
 
 def test_a_ratio_is_the_median_of_the_rounds_with_its_interval():
@@ -63,3 +66,21 @@ def test_a_late_turn_is_measured_by_the_third_of_its_own_call(capsys):
     Console(width=120).print(growth_table(calls))
     last = next(line for line in capsys.readouterr().out.splitlines() if "│ 40" in line)
     assert re.findall(r"\d+\.\d\d", last) == ["0.10", "0.10", "6.00", "1.50"]
+
+
+def test_late_turns_of_a_long_call_are_timed_on_what_was_said_before_them():
+    class Many(ScriptedModel):
+        def __init__(self) -> None:
+            super().__init__(["I am still waiting."])
+            self.prompts: list[tuple[str, ...]] = []
+
+        def several(self, segments, sampling, count, **_):
+            assert (sampling.max_tokens, sampling.stop) == (DRAWN, ())
+            self.prompts.append(segments)
+            return (Candidate("I am still waiting.", -1.0),) * count
+
+    model = Many()
+    rows = list(grown(Parts(clikit.Voice(model), clikit.evaluator(), "", model), sample(1)[0]))
+    assert len(rows) == len(LATE)
+    assert [len(prompt) for prompt in model.prompts] == [2 * turn for turn in LATE]
+    assert [len(segments) for _, segments in model.ahead] == [2 * turn - 1 for turn in LATE]
