@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-_TOLD = {"fetch": "Fetching", "verify": "Checking", "convert": "Preparing", "round": "Rounding", "compile": "Compiling for"}
+_TOLD = {
+    "fetch": "Fetching",
+    "verify": "Checking",
+    "convert": "Preparing",
+    "round": "Rounding",
+    "compile": "Compiling for",
+}
 
 
 def shown(text: str) -> str:

@@ -132,17 +132,16 @@ class LocalModel:
             raise ModelError(f"{self._info.name} has layers 1 to {self.layers}, not {list(layers)}.")
         prompt = self._fit(segments, reserve=0)
         depth, first = max(layers), len(prompt) - min(last, len(prompt))
-        chunks: list[Any] = []
         offsets: list[tuple[int, int]] = []
         shift = 0
         with self._taken(Use("read", depth), cache_key, prompt) as cache:  # a cache of another depth holds other layers
             cache.keep(min(cache.matching(prompt), first))
-            for index in range(len(cache.segments), len(prompt)):
-                wanted = layers if index >= first else ()
-                chunks += self._look(cache, prompt, depth, wanted)
-                if wanted:
-                    offsets += [(a + shift, b + shift) for a, b in self._encode(prompt[index])[1]]
-                    shift += len(prompt[index])
+            while len(cache.segments) < first:
+                self._look(cache, prompt[: len(cache.segments) + 1], depth)
+            chunks = self._look(cache, prompt, depth, layers)  # together, and always so: one pass, if they are short
+            for segment in prompt[first:]:
+                offsets += [(a + shift, b + shift) for a, b in self._encode(segment)[1]]
+                shift += len(segment)
         width = self._runner.width
         states = np.concatenate(chunks, axis=1) if chunks else np.zeros((len(layers), 0, width), np.float32)
         # a beginning-of-text id, before the first segment, has no characters
@@ -226,7 +225,7 @@ class LocalModel:
                 return  # all of it, and perhaps more, which stays
             cache.keep(same)
             while depth and len(cache.segments) < len(prompt):
-                self._look(cache, prompt, depth, (), pause)
+                self._look(cache, prompt[: len(cache.segments) + 1], depth, (), pause)
             if not depth:
                 self._prefill(cache, prompt, pause=pause, adapted=True)
 
@@ -296,17 +295,19 @@ class LocalModel:
         cache: PrefixCache,
         prompt: tuple[str, ...],
         depth: int,
-        wanted: tuple[int, ...],
+        wanted: tuple[int, ...] = (),
         pause: Callable[[], None] | None = None,
     ) -> list[Any]:
-        """Read the next segment of `prompt` onto `cache`, to `depth`: the states of the `wanted` layers, cut by cut."""
-        ids, chunks = self._ids(prompt, len(cache.segments)), []
+        """Read what `cache` does not hold of `prompt`, to `depth`: the states of the `wanted` layers, cut by cut."""
+        segments = [self._ids(prompt, index) for index in range(len(cache.segments), len(prompt))]
+        ids, chunks = [i for segment in segments for i in segment], []
         for at in range(0, len(ids), CHUNK):
             if pause is not None:
                 pause()
             seen = self._model().states(Work(cache.tape, ids[at : at + CHUNK]), depth, wanted)
             chunks += [seen.numpy()] if wanted else []
-        cache.add(prompt[len(cache.segments)], len(ids), None)
+        for segment in segments:
+            cache.add(prompt[len(cache.segments)], len(segment), None)
         return chunks
 
     def _prefill(
