@@ -114,7 +114,8 @@ class CallerSaying(Frozen):
 class CallerSpoke(Frozen):
     """One caller turn. `written`: the words are a line of the persona's file, because no candidate passed, or because none
     was drawn; `attempts`: times that the model drew (0: it was not asked); `completed`: the scenario's own sentence was
-    added, as the model left out what was due."""
+    added, as the model left out what was due. `model`: which one was asked ('': the call's, in calls of earlier versions);
+    `stood_in`: it was asked because the call's own failed."""
 
     kind: Literal["caller_spoke"] = "caller_spoke"
     at: float
@@ -124,6 +125,8 @@ class CallerSpoke(Frozen):
     completed: bool = False
     attempts: int = 1
     seconds: float = 0.0
+    model: str = ""
+    stood_in: bool = False
 
 
 class CallPaused(Frozen):

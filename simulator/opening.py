@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from simulator.ahead import Ahead, Pause
 from simulator.calibration.scaled import Scaled, machine_of
 from simulator.call import Call, Due
+from simulator.caller.stand_in import ServerVoice
 from simulator.caller.voice import Voice
 from simulator.caller.written import WrittenVoice
 from simulator.errors import ModelFormatError, UnknownNameError
@@ -26,6 +27,7 @@ from simulator.evaluator.second_opinion import SecondOpinion
 from simulator.models.base import DecidingModel, FeatureModel, LanguageModel, Sampling, Source
 from simulator.models.choose import choose_model, open_model
 from simulator.models.loading import prepare
+from simulator.models.server import ServerModel
 from simulator.models.weights import MODELS, Progress, ensure, ready
 from simulator.rehearsal import Rehearsal, Rehearsals
 from simulator.scenario import Brief
@@ -44,7 +46,8 @@ _GREETING = Turn(0, Speaker.TRAINEE, "Good morning, how can I help you?")
 @dataclass(slots=True)
 class Parts:
     """What plays a call: a voice and a grader; the models behind them (None: none); why these (`told`: sentences);
-    `second`: who gives second opinions, if anybody, and `second_model`, if it is none of the other two."""
+    `second`: who gives second opinions, if anybody, and `second_model`, if it is none of the other two; `stand_in`: the
+    model, one of those, that speaks where the caller's fails."""
 
     voice: Speech
     evaluator: Grader
@@ -53,11 +56,13 @@ class Parts:
     grading_model: LanguageModel | None = None
     second: SecondOpinion | None = None
     second_model: LanguageModel | None = None
+    stand_in: LanguageModel | None = None
 
     def warm_up(self) -> None:
         """Use every part once, so that the first turn does not pay for what only happens once. Raises ModelError."""
-        if self.model is not None and self.model.info.source is not Source.SERVER:
-            _read(self.model, ("Caller:",), key=None)
+        for model in (self.model, self.stand_in):
+            if model is not None and model.info.source is not Source.SERVER:
+                _read(model, ("Caller:",), key=None)
         self.evaluator.grade(_GREETING, Transcript(), Brief("a shop", "Something is wrong"))
 
     def read_ahead(self, call: Call, key: str, pause: Pause | None = None) -> None:
@@ -143,7 +148,15 @@ def open_rehearsals(
     store = open_store(chosen.database)
     try:
         second = chosen.second_opinion if second_opinion is None else second_opinion
-        parts = open_parts(model, evaluator, progress=progress, settings=chosen, written=written, second_opinion=second)
+        parts = open_parts(
+            model,
+            evaluator,
+            progress=progress,
+            settings=chosen,
+            written=written,
+            second_opinion=second,
+            stand_in=chosen.server_stand_in,
+        )
         parts.evaluator = Scaled(parts.evaluator, store.calibration.active)
         return ReadyRehearsals(parts, store, chosen)
     except BaseException:
@@ -177,9 +190,10 @@ def open_parts(
     settings: Settings | None = None,
     written: bool = False,
     second_opinion: str = "",
+    stand_in: bool = False,
 ) -> Parts:
-    """Voice and evaluator, without a store; the model `second_opinion`, too, unless that is empty. Raises ModelError
-    and its kin."""
+    """Voice and evaluator, without a store; the model `second_opinion`, too, unless that is empty. `stand_in`: where the
+    caller's model is on a server and fails, the evaluator's speaks. Raises ModelError and its kin."""
     chosen, another = settings or current_settings(), second_opinion.strip()
     asked = "" if written else (model if model is not None else chosen.model).strip()
     with ExitStack() as opened:
@@ -189,7 +203,7 @@ def open_parts(
             second = open_second_opinion(another, {}, progress, chosen)
             if second[1] is not None:
                 opened.callback(second[1].close)
-        parts, known = _voice_and_evaluator(model, evaluator, progress, chosen, written=written)
+        parts, known = _voice_and_evaluator(model, evaluator, progress, chosen, written=written, stand_in=stand_in)
         if another:
             opened.callback(parts.close)
             parts.second, parts.second_model = second or open_second_opinion(another, known, progress, chosen)
@@ -200,7 +214,13 @@ def open_parts(
 
 
 def _voice_and_evaluator(
-    model: str | None, evaluator: str | None, progress: Progress | None, chosen: Settings, *, written: bool
+    model: str | None,
+    evaluator: str | None,
+    progress: Progress | None,
+    chosen: Settings,
+    *,
+    written: bool,
+    stand_in: bool,
 ) -> tuple[Parts, dict[str, LanguageModel]]:
     """The parts, and their models by the words that name them."""
     asked = (model if model is not None else chosen.model).strip()
@@ -215,13 +235,20 @@ def _voice_and_evaluator(
     go_offline_if(asked, chosen)
     caller = open_model(asked, progress=progress, settings=chosen)
     try:
-        grader, its_model = open_evaluator(evaluator, caller=caller, progress=progress, settings=chosen)
+        stand_in = stand_in and isinstance(caller, ServerModel)
+        grader, its_model = open_evaluator(
+            evaluator, caller=caller, progress=progress, settings=chosen, speaks=stand_in
+        )
     except BaseException:
         caller.close()
         raise
     go_offline()
-    told = f"The caller's model is {why[:-1] if why.endswith('.') else why}; {its_model.info.name} grades."
-    parts = Parts(Voice(caller), grader, told, caller, None if its_model is caller else its_model)
+    told = f"The caller's model is {why[:-1] if why.endswith('.') else why}; {its_model.info.name} grades"
+    parts = Parts(Voice(caller), grader, f"{told}.", caller, None if its_model is caller else its_model)
+    if isinstance(caller, ServerModel):
+        parts.stand_in = its_model if stand_in else None
+        parts.voice = ServerVoice(caller, chosen.server_deadline, Voice(its_model) if stand_in else None)
+        parts.told = f"{told}, and speaks where the server fails." if stand_in else parts.told
     return parts, {_embedded(its_model): its_model, asked: caller}
 
 
@@ -278,8 +305,10 @@ def open_evaluator(
     caller: LanguageModel | None = None,
     progress: Progress | None = None,
     settings: Settings | None = None,
+    speaks: bool = False,
 ) -> tuple[Evaluator, LanguageModel]:
-    """The evaluator and the model it reads with: `caller` itself where that is the embedded model wanted.
+    """The evaluator and the model it reads with: `caller` itself where that is the embedded model wanted; `speaks`: it may
+    have to find words, too.
 
     auto: the caller's model if it is an embedded one for which heads ship, else small (else whatever heads ship for).
     Raises UnknownNameError for another name, ModelFormatError where no heads ship.
@@ -295,8 +324,8 @@ def open_evaluator(
         model = caller
     else:
         go_offline_if(base, chosen)
-        plain = chosen.model_copy(update={"tuned": False})  # it reads and does not speak
-        model = open_model(base, progress=progress, settings=plain)
+        fitting = chosen if speaks else chosen.model_copy(update={"tuned": False})  # only who speaks needs the adapter
+        model = open_model(base, progress=progress, settings=fitting)
     if not isinstance(model, FeatureModel):
         raise ModelFormatError(f"{model.info.name} does not show its layers, so it cannot grade.")
     return Evaluator(model, numbers), model

@@ -156,6 +156,7 @@ def _turn(call: Call, debrief: Debrief, index: int, regrades: Sequence[Regrade])
         "checks": [(c.quote, place(c), c.says) for c in grades.checks] if grades else [],
         "point": point,
         "written": index in call.spoken and call.spoken[index].written,
+        "stood_in": call.spoken[index].model if index in call.spoken and call.spoken[index].stood_in else "",
     }
 
 
@@ -205,6 +206,7 @@ def _row(call: Call, index: int, regrades: Sequence[Regrade]) -> dict[str, objec
         if state
         else None,
         "written": spoke.written if spoke else None,
+        "model": (spoke.model or call.start.model) if spoke else None,
     }
 
 

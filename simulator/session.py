@@ -216,6 +216,8 @@ class Session:
                             completed=part.completed,
                             attempts=part.attempts,
                             seconds=part.seconds,
+                            model=part.model or self._voice.name,
+                            stood_in=part.stood_in,
                         )
                     )
 

@@ -43,8 +43,16 @@ class Settings(BaseSettings):
     """A model (any that `model` may name) that looks at every turn, too, in the background; empty: none."""
     api_key: str = ""
     """Key for an OpenAI-compatible server, if it wants one."""
-    server_timeout: float = 60.0
-    """Seconds to wait for a model server before giving up."""
+    server_timeout: float = Field(default=20.0, gt=0)
+    """Seconds that a model server may be silent, before its first word and between two."""
+    server_deadline: float = Field(default=30.0, gt=0)
+    """Seconds that a turn may take on a model server, retries included."""
+    server_failures: int = Field(default=3, ge=1)
+    """Failures in a row after which a model server is left alone for a while."""
+    server_rest: float = Field(default=15.0, gt=0)
+    """Seconds after which it is tried again for the first time."""
+    server_stand_in: bool = True
+    """Whether the embedded model speaks where a model server fails; if not, the turn waits for the server."""
     host: str = "127.0.0.1"
     port: int = 7860
     device: str = "cpu"

@@ -163,7 +163,8 @@ def _again(listed: Listed, turn: int) -> dict[str, Cell]:
 def _said(call: Call, turn: int) -> dict[str, Cell]:
     move, spoke = call.moves.get(turn - 1), call.spoken.get(turn)
     intent = move.plan.intent.value if move else None
-    return {"intent": intent, "written": None if spoke is None else "yes" if spoke.written else "no"}
+    told: dict[str, Cell] = {"model": spoke.model} if spoke and spoke.model else {}
+    return told | {"intent": intent, "written": None if spoke is None else "yes" if spoke.written else "no"}
 
 
 def _state(move: CallerMoved | None) -> dict[str, Cell]:

@@ -107,12 +107,22 @@ def conversation(call: Call, *, saying: str = "", failed: str = "") -> str:
             grades, second = call.grades.get(turn.index), call.seconds.get(turn.index)
             items.append(trainee_turn(turn, grades, shown=shown, waiting=waiting, second=second))
         else:
+            if _stood_in(call, turn.index) and not _stood_in(call, turn.index - 2):
+                items.append(
+                    f'<li class="meta" data-k="stand-in-{turn.index}">The model server does not answer just now. The '
+                    "machine's own model speaks until it does; your call goes on as it was.</li>"
+                )
             items.append(caller_turn(start.persona, turn.index, turn.text))
     items.append(_now(call, saying, failed))
     return (
         '<div class="scroller" tabindex="0" role="region" aria-label="Conversation" id="conversation">'
         f'<ol class="turns">{joined(items)}</ol></div>'
     )
+
+
+def _stood_in(call: Call, turn: int) -> bool:
+    """Whether another model spoke that caller turn, because the call's own failed."""
+    return turn in call.spoken and call.spoken[turn].stood_in
 
 
 def _now(call: Call, saying: str, failed: str) -> str:

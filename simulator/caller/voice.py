@@ -33,6 +33,7 @@ from simulator.caller.choice import (
 from simulator.caller.guard import Violation, alike, check
 from simulator.caller.harshness import fitting
 from simulator.caller.state import CallerState
+from simulator.errors import ServerError
 from simulator.models.base import ForeseeingModel, LanguageModel, ManyVoiced, Sampling
 from simulator.persona import Persona
 from simulator.plan import Plan
@@ -73,13 +74,16 @@ class Saying:
 @dataclass(frozen=True, slots=True)
 class Line:
     """The finished turn. `written`: the words are the persona's written line, put in or recited by the model;
-    `completed`: the scenario's own sentence was added to the model's words."""
+    `completed`: the scenario's own sentence was added to the model's words. `model`: who found them, if not the voice
+    that was asked; `stood_in`: because that one failed."""
 
     text: str
     written: bool
     attempts: int
     seconds: float
     completed: bool = False
+    model: str = ""
+    stood_in: bool = False
 
 
 class Voice:
@@ -119,10 +123,15 @@ class Voice:
                 stop=("\n", '"'),
             )
             released = ""
-            for part in self._candidate(segments, sampling, listen, situation.key, attempt, longest):
-                if isinstance(part, Saying):
-                    released = part.text
-                yield part
+            try:
+                for part in self._candidate(segments, sampling, listen, situation.key, attempt, longest):
+                    if isinstance(part, Saying):
+                        released = part.text
+                    yield part
+            except ServerError:
+                if not released:
+                    raise
+                # A server that breaks off: what has been said stands, and the turn ends there.
             if released:
                 yield from _finished(situation, plan, released, attempt, began, shown=released)
                 return

@@ -181,6 +181,8 @@ class _Desk:
                     if new or isinstance(event, CallerSpoke):
                         say(new if said else f"{self.name}: {new}", end="\n" if isinstance(event, CallerSpoke) else "")
                     said = text
+                    if isinstance(event, CallerSpoke) and event.stood_in:
+                        say(f"  [the model server does not answer just now: {event.model} spoke]")
                 case TurnGraded():
                     graded = True
                 case CallEnded():

@@ -10,6 +10,8 @@ nothing is then bit for bit the cache that was kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
@@ -72,7 +74,27 @@ class Candidate:
 
 
 class GivenUp(Exception):
-    """Raised by a `pause` between two pieces of work: nothing is half done. Says why, in a sentence."""
+    """Raised between two pieces of work, by a `pause` or by `still_wanted`: nothing is half done. Says why, in a sentence."""
+
+
+_gone: ContextVar[Callable[[], bool] | None] = ContextVar("gone", default=None)
+
+
+@contextmanager
+def unless(gone: Callable[[], bool]) -> Iterator[None]:
+    """What is done inside, in this thread, ends with GivenUp before a model's next piece of work once `gone()` is true."""
+    token = _gone.set(gone)
+    try:
+        yield
+    finally:
+        _gone.reset(token)
+
+
+def still_wanted() -> None:
+    """Raises GivenUp if nobody waits for what is being done here. Every model asks between two pieces of work."""
+    gone = _gone.get()
+    if gone is not None and gone():
+        raise GivenUp("nobody waits for it any more")
 
 
 @runtime_checkable

@@ -71,7 +71,14 @@ def open_model(spec: str, *, progress: Progress | None = None, settings: Setting
     if asked.startswith(("http://", "https://")):
         from simulator.models.server import ServerModel
 
-        return ServerModel(asked, api_key=chosen.api_key, timeout=chosen.server_timeout)
+        return ServerModel(
+            asked,
+            api_key=chosen.api_key,
+            timeout=chosen.server_timeout,
+            deadline=chosen.server_deadline,
+            failures=chosen.server_failures,
+            rest=chosen.server_rest,
+        )
     if asked == "auto":
         asked = choose_model(chosen.cache_dir).model
     if asked in MODELS:
