@@ -11,7 +11,8 @@ SimulatorError
 │   ├── MemoryShortError      the machine cannot hold the model
 │   └── ServerError           a model server is down, refuses the key, or takes too long
 ├── CallError                 a call cannot go on like this (already ended, empty turn, unknown turn)
-│   └── BusyError             somebody is playing this call at this moment
+│   ├── BusyError             somebody is playing this call at this moment
+│   └── FullError             so many turns wait that this one cannot even wait in line
 └── StoreError                the database cannot be opened, read or written
 """
 
@@ -85,6 +86,17 @@ class CallError(SimulatorError):
 
 class BusyError(CallError):
     """Somebody is playing this call at this moment: the same will work a little later."""
+
+
+class FullError(CallError):
+    """So many turns wait that this one cannot even wait in line; `ahead` of them go before it. What the trainee said is
+    kept, and the same will work a little later."""
+
+    def __init__(self, ahead: int) -> None:
+        super().__init__(
+            f"the machine is full: {ahead} turns are before yours; it is answered as soon as there is room"
+        )
+        self.ahead = ahead
 
 
 class StoreError(SimulatorError):

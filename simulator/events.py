@@ -1,7 +1,7 @@
 """What can happen in a call, as frozen records that go to and from JSON. A call *is* a list of these, in order.
 
-`turn` counts both speakers' turns from 0, as in a transcript. `at` is seconds since 1970. `CallerSaying` is the one
-event that is never stored: it carries words that are on their way to a screen.
+`turn` counts both speakers' turns from 0, as in a transcript. `at` is seconds since 1970. Two kinds of event are never
+stored (`FLEETING`): they only say what a screen shows for the moment.
 """
 
 from __future__ import annotations
@@ -111,6 +111,14 @@ class CallerSaying(Frozen):
     text: str
 
 
+class TurnWaits(Frozen):
+    """The machine plays other turns: `ahead` of those in line go before this one (0: it is next). Never stored."""
+
+    kind: Literal["turn_waits"] = "turn_waits"
+    turn: int
+    ahead: int
+
+
 class CallerSpoke(Frozen):
     """One caller turn. `written`: the words are a line of the persona's file, because no candidate passed, or because none
     was drawn; `attempts`: times that the model drew (0: it was not asked); `completed`: the scenario's own sentence was
@@ -166,7 +174,8 @@ StoredEvent = (
     | NoteWritten
     | CallEnded
 )
-Event = StoredEvent | CallerSaying
+Event = StoredEvent | CallerSaying | TurnWaits
+FLEETING = (CallerSaying, TurnWaits)
 
 EVENT: TypeAdapter[StoredEvent] = TypeAdapter(Annotated[StoredEvent, Field(discriminator="kind")])
 """Reads and writes stored events: `EVENT.validate_json(...)`, `EVENT.dump_json(...)`."""

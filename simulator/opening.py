@@ -29,6 +29,7 @@ from simulator.models.choose import choose_model, open_model
 from simulator.models.loading import prepare
 from simulator.models.server import ServerModel
 from simulator.models.weights import MODELS, Progress, ensure, ready
+from simulator.places import Places
 from simulator.rehearsal import Rehearsal, Rehearsals
 from simulator.scenario import Brief
 from simulator.session import Grader, Speech, situation
@@ -86,7 +87,10 @@ class ReadyRehearsals(Rehearsals):
     a call that is taken up again, what the caller has just said."""
 
     def __init__(self, parts: Parts, store: Store, settings: Settings) -> None:
-        super().__init__(parts.voice, parts.evaluator, store, own_data=settings.data_dir, second=parts.second)
+        places = Places(settings.turns_at_once, settings.turns_waiting)
+        super().__init__(
+            parts.voice, parts.evaluator, store, own_data=settings.data_dir, second=parts.second, places=places
+        )
         self.parts, self.told = parts, parts.told
         self.ahead = Ahead()
 

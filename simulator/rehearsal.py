@@ -1,4 +1,7 @@
-"""Calls that are kept: a `Rehearsal` is a session whose every event is in the store before anyone sees it."""
+"""Calls that are kept: a `Rehearsal` is a session whose every event is in the store before anyone sees it.
+
+What a trainee said is stored before the turn takes its place in line (`places.py`), so no turn is lost to a full machine.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simulator.assessment import Assessment
-from simulator.call import Call
+from simulator.call import Call, Due
 from simulator.consent import ask_first
 from simulator.debrief import Debrief, debrief
 from simulator.errors import BusyError, UnknownNameError
 from simulator.evaluator.second_opinion import Failed, SecondOpinion
-from simulator.events import CallerSaying, CallerSpoke, CallStarted, Event, StoredEvent
+from simulator.events import FLEETING, CallerSpoke, CallStarted, Event, StoredEvent, TurnWaits
+from simulator.models.base import still_wanted
 from simulator.opinions import TOO_BUSY, Job, Opinions
 from simulator.persona import Persona
+from simulator.places import Place, Places
 from simulator.scenario import Scenario
 from simulator.session import Grader, Session, Speech, branch
 from simulator.store import Store
@@ -28,6 +33,10 @@ from simulator.vocabulary import Difficulty, Intensity, Register
 
 KEPT_OPEN = 256
 """Calls kept in memory; the longest unused are read from the store again."""
+LOOK, TELL = 1.0, 8.0
+"""Seconds after which a turn in line looks up; after which it says where it stands even if nothing has changed."""
+_COMPUTED = frozenset({Due.GRADE, Due.MOVE, Due.WORDS})
+"""What is due while the models work for a turn."""
 _log = logging.getLogger(__name__)
 
 
@@ -56,10 +65,12 @@ class Rehearsals:
         *,
         own_data: Path | None = None,
         second: SecondOpinion | None = None,
+        places: Places | None = None,
     ) -> None:
-        """`second`: who gives second opinions, in the background; `close` then, before the store is closed."""
+        """`second`: who gives second opinions, in the background; `close` then, before the store is closed. `places`: how
+        many turns are played at once, and may wait."""
         self.voice, self.evaluator, self.store = voice, evaluator, store
-        self.own_data = own_data
+        self.own_data, self.places = own_data, places or Places()
         self.opinions = Opinions(second) if second is not None else None
         self._open: OrderedDict[str, Rehearsal] = OrderedDict()
         self._lock = threading.Lock()
@@ -177,12 +188,13 @@ class Rehearsal:
         return tuple(self._session.events)
 
     def submit(self, text: str) -> Iterator[Event]:
-        """One trainee turn and what follows, each event stored before it is yielded."""
-        return self._stored(self._session.submit(text))
+        """One trainee turn and what follows, each event stored before it is yielded. Raises FullError where the turn is kept
+        but cannot be answered now: `resume` does so later."""
+        return self._stored(self._in_line(self._session.submit(text)))
 
     def resume(self) -> Iterator[Event]:
-        """What a cut-off turn still owes; nothing if nothing is due."""
-        return self._stored(self._session.resume())
+        """What a cut-off turn still owes; nothing if nothing is due. Raises FullError as `submit`."""
+        return self._stored(self._in_line(self._session.resume()))
 
     def end(self) -> Iterator[Event]:
         """The trainee hangs up."""
@@ -206,6 +218,36 @@ class Rehearsal:
         self._opinions.append((turn, given))
         self._store_opinions()
 
+    def _in_line(self, happening: Iterator[Event]) -> Iterator[Event]:
+        """The same, with a place among the turns being played for as long as the models work for it."""
+        place: Place | None = None
+        try:
+            with closing(happening):  # type: ignore[type-var]
+                while True:
+                    if place is None and self.call.due in _COMPUTED:
+                        place = self._home.places.take(self.owner, self.id)
+                        yield from self._waiting(place)
+                    still_wanted()
+                    event = next(happening, None)
+                    if place is not None and self.call.due not in _COMPUTED:
+                        place.leave()
+                    if event is None:
+                        return
+                    yield event
+        finally:
+            if place is not None:
+                place.leave()
+
+    def _waiting(self, place: Place) -> Iterator[TurnWaits]:
+        """Where that turn stands in line, until it may be played."""
+        told, at = -1, 0.0
+        while not place.wait(LOOK if told >= 0 else 0.0):
+            still_wanted()
+            ahead = place.ahead
+            if ahead != told or time.monotonic() - at >= TELL:
+                told, at = ahead, time.monotonic()
+                yield TurnWaits(turn=len(self.call.transcript) - 1, ahead=ahead)
+
     def _stored(self, happening: Iterator[Event]) -> Iterator[Event]:
         with self._storing:
             free = self._busy.acquire(blocking=False)
@@ -214,7 +256,7 @@ class Rehearsal:
         try:
             with self._home.playing(self), closing(happening):  # type: ignore[type-var]
                 for event in happening:
-                    if not isinstance(event, CallerSaying):
+                    if not isinstance(event, FLEETING):
                         self._keep(event)
                     if isinstance(event, CallerSpoke):
                         self._ask_for_opinion(event.turn - 1)
@@ -255,7 +297,7 @@ class Rehearsal:
         session, before, length = self._session, self._session.call, len(self._session.events)
         try:
             for event in session.second_opinion(turn, self._home.opinions.second.model_name, given):
-                assert not isinstance(event, CallerSaying)
+                assert not isinstance(event, FLEETING)
                 self._home.store.append(self.id, event, seq=length)
         except Exception as error:
             del session.events[length:]  # as if it had not been given: the call goes on where it was

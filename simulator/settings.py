@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     """Seconds after which it is tried again for the first time."""
     server_stand_in: bool = True
     """Whether the embedded model speaks where a model server fails; if not, the turn waits for the server."""
+    turns_at_once: int = Field(default=8, ge=1)
+    """Turns that are played at the same time; the others wait in line."""
+    turns_waiting: int = Field(default=100, ge=0)
+    """Turns that may wait; beyond it a turn is kept and answered once there is room."""
     host: str = "127.0.0.1"
     port: int = 7860
     device: str = "cpu"

@@ -26,16 +26,19 @@ def stage(
     failed: str = "",
     opening: bool = False,
     sent: int | None = None,
+    ahead: int | None = None,
+    full: int | None = None,
 ) -> str:
     """Head and conversation. `playing`: a turn is going on, so nothing can be said yet; `saying`: the caller's words so
     far; `failed`: why the turn could not be finished; `opening`: it may take another call's place; `sent`: the trainee
-    turn that this page has sent, whose words can leave the text box."""
-    state = "failed" if failed else "busy" if playing else _state(call)
+    turn that this page has sent, whose words can leave the text box; `ahead`: turns in line before this one; `full`: turns
+    before this one, which cannot even wait in line: the page asks for it again."""
+    state = "failed" if failed else "full" if full is not None else "busy" if playing else _state(call)
     taken = "" if sent is None else f' data-sent="{sent}"'
     return (
         f'<section class="stage" {of_call(call_id, opening=opening)} data-state="{state}" '
         f'data-turns="{len(call.transcript)}"{taken} aria-label="Call">'
-        f"{_head(call)}{conversation(call, saying=saying, failed=failed)}</section>"
+        f"{_head(call)}{conversation(call, saying=saying, failed=failed, waits=_line(call, ahead, full))}</section>"
     )
 
 
@@ -84,8 +87,25 @@ def _end_words(call: Call) -> str:
     return "The caller has not accepted a solution yet, so the problem stays open. You will go to the debrief."
 
 
-def conversation(call: Call, *, saying: str = "", failed: str = "") -> str:
-    """The turns in a scroller that stays at its end, and below them what is happening now."""
+def _line(call: Call, ahead: int | None, full: int | None) -> str:
+    """Why this turn has to wait; '' if it has not."""
+    name = esc(call.start.persona.name)
+    if full is not None:
+        return (
+            f"The machine is full. Your words are saved: {name} answers as soon as there is room "
+            f"({_turns(full)} before yours)"
+        )
+    if ahead is not None:
+        return f"{name} is thinking; {f'{_turns(ahead)} before yours' if ahead else 'your turn is next'}"
+    return ""
+
+
+def _turns(count: int) -> str:
+    return "1 turn is" if count == 1 else f"{count} turns are"
+
+
+def conversation(call: Call, *, saying: str = "", failed: str = "", waits: str = "") -> str:
+    """The turns in a scroller that stays at its end, and below them what is happening now. `waits`: why nothing is."""
     start, shown = call.start, call.start.hints
     items: list[str] = []
     if not call.transcript.turns:
@@ -103,7 +123,11 @@ def conversation(call: Call, *, saying: str = "", failed: str = "") -> str:
         if start.branched_from and turn.index == start.branched_from.turn:
             items.append('<li class="meta mark" data-k="mark"><span>tried again from here</span></li>')
         if turn.speaker is Speaker.TRAINEE:
-            waiting = "grading" if turn.index not in call.grades and not call.ended and not failed and shown else ""
+            waiting = (
+                "grading"
+                if turn.index not in call.grades and not call.ended and not failed and not waits and shown
+                else ""
+            )
             grades, second = call.grades.get(turn.index), call.seconds.get(turn.index)
             items.append(trainee_turn(turn, grades, shown=shown, waiting=waiting, second=second))
         else:
@@ -113,7 +137,7 @@ def conversation(call: Call, *, saying: str = "", failed: str = "") -> str:
                     "machine's own model speaks until it does; your call goes on as it was.</li>"
                 )
             items.append(caller_turn(start.persona, turn.index, turn.text))
-    items.append(_now(call, saying, failed))
+    items.append(_now(call, saying, failed, waits))
     return (
         '<div class="scroller" tabindex="0" role="region" aria-label="Conversation" id="conversation">'
         f'<ol class="turns">{joined(items)}</ol></div>'
@@ -125,7 +149,7 @@ def _stood_in(call: Call, turn: int) -> bool:
     return turn in call.spoken and call.spoken[turn].stood_in
 
 
-def _now(call: Call, saying: str, failed: str) -> str:
+def _now(call: Call, saying: str, failed: str, waits: str) -> str:
     """What is happening after the last turn."""
     persona = call.start.persona
     if call.ended:
@@ -143,6 +167,8 @@ def _now(call: Call, saying: str, failed: str) -> str:
     if saying:
         return caller_turn(persona, len(call.transcript), saying, saying=True)
     dots = '<span class="dots" aria-hidden="true"></span>'
+    if waits:
+        return f'<li class="meta live" data-k="thinking">{waits}{dots}</li>'
     if call.due in (Due.MOVE, Due.WORDS) or (call.due is Due.GRADE and not call.start.hints):
         return f'<li class="meta live" data-k="thinking">{esc(persona.name)} is thinking{dots}</li>'
     if call.paused_at is not None:

@@ -277,7 +277,8 @@ class Handlers:
     def _resume(self, browser: Browser, data: Data) -> Iterator[View]:
         """The call that the page shows has stood still for long, or failed: go on, if nobody is playing it."""
         rehearsal = self._call(browser, data)
-        yield {**shown(rehearsal), "banner": banner()}
+        if data.get("again") is not True:  # asked for by itself, while the machine is full: the page stays as it is
+            yield {**shown(rehearsal), "banner": banner()}
         yield from finishing(self.rehearsals, rehearsal, patience=0)
 
     def _open(self, browser: Browser, data: Data) -> Iterator[View]:

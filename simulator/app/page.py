@@ -12,9 +12,10 @@ from simulator.app import calibrate_page
 from simulator.app.gate import Gate, keys_from
 from simulator.app.handlers import Handlers
 from simulator.app.identity import STORAGE_KEY
+from simulator.app.listening import Listeners
 from simulator.app.region import filling, placed, region
 from simulator.app.topbar import TITLE, topbar
-from simulator.app.views import PARTS
+from simulator.app.views import PARTS, View
 from simulator.rehearsal import Rehearsals
 
 _SENT = "(me, text, stage) => [me, text, DCS.turns()]"
@@ -39,10 +40,17 @@ def theme() -> gr.themes.Base:
     )
 
 
-def build(rehearsals: Rehearsals, *, secret: str, gate: Gate | None = None, shared: bool = False) -> gr.Blocks:
+def build(
+    rehearsals: Rehearsals,
+    *,
+    secret: str,
+    gate: Gate | None = None,
+    listeners: Listeners | None = None,
+    shared: bool = False,
+) -> gr.Blocks:
     """The page for these rehearsals. `secret`: with which browsers keep who they are (`identity.storage_secret`);
-    `gate`: who comes in; `shared`: whether other machines can open it."""
-    gate = gate or Gate(rehearsals.store)
+    `gate`: who comes in; `listeners`: who is told when a page has gone; `shared`: whether other machines can open it."""
+    gate, listeners = gate or Gate(rehearsals.store), listeners or Listeners()
     handlers = Handlers(rehearsals, gate)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         me = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=secret)
@@ -84,14 +92,17 @@ def build(rehearsals: Rehearsals, *, secret: str, gate: Gate | None = None, shar
         }  # fmt: skip
         how = filling([parts[name] for name in PARTS])
 
+        def there(request: gr.Request, views: Iterator[View]) -> Iterator[View]:
+            return listeners.while_there(request.session_hash, views)
+
         def on_load(kept: Any, request: gr.Request) -> Iterator[dict[Any, Any]]:
-            yield from placed(parts, handlers.load(kept, keys_from(request)))
+            yield from placed(parts, there(request, handlers.load(kept, keys_from(request))))
 
         def on_send(kept: Any, text: Any, turns: Any, request: gr.Request) -> Iterator[dict[Any, Any]]:
-            yield from placed(parts, handlers.send(kept, text, turns, keys_from(request)))
+            yield from placed(parts, there(request, handlers.send(kept, text, turns, keys_from(request))))
 
         def on_act(kept: Any, typed: Any, event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
-            yield from placed(parts, handlers.act(kept, event._data, typed, keys_from(request)))
+            yield from placed(parts, there(request, handlers.act(kept, event._data, typed, keys_from(request))))
 
         page.load(on_load, inputs=[me], **how)
         sent = {"inputs": [me, say, stage], "js": _SENT, "trigger_mode": "multiple"}

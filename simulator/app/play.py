@@ -11,8 +11,9 @@ from simulator.app.identity import Browser
 from simulator.app.record_view import desk
 from simulator.app.views import View, banner, puzzled, signal
 from simulator.call import Due
-from simulator.errors import BusyError, SimulatorError
-from simulator.events import CallerSaying, CallerSpoke, CandidateRefused, Event, TraineeSpoke
+from simulator.errors import BusyError, FullError, SimulatorError
+from simulator.events import CallerSaying, CallerSpoke, CandidateRefused, Event, TraineeSpoke, TurnWaits
+from simulator.models.base import GivenUp
 from simulator.rehearsal import Rehearsal, Rehearsals
 from simulator.scenario import Scenario
 
@@ -51,6 +52,11 @@ def playing(
                 view = _after(rehearsal, event, sent)
                 if view:
                     yield view
+    except GivenUp:  # the page has gone; whoever comes back goes on with it
+        return
+    except FullError as error:
+        yield _full(rehearsals, rehearsal, error, sent)
+        return
     except SimulatorError as error:
         yield _stopped(rehearsals, rehearsal, str(error), began, sent)
         return
@@ -76,9 +82,10 @@ def _after(rehearsal: Rehearsal, event: Event, sent: int | None) -> View:
     if isinstance(event, CandidateRefused):
         return {}
     saying = event.text if isinstance(event, CallerSaying) else ""
-    view: View = {"stage": stage(rehearsal.id, call, playing=True, saying=saying, sent=sent)}
+    ahead = event.ahead if isinstance(event, TurnWaits) else None
+    view: View = {"stage": stage(rehearsal.id, call, playing=True, saying=saying, sent=sent, ahead=ahead)}
     match event:
-        case CallerSaying():
+        case CallerSaying() | TurnWaits():
             return view
         case CallerSpoke():
             said = f"{call.start.persona.name} said: {event.text}"
@@ -103,6 +110,12 @@ def _stopped(rehearsals: Rehearsals, rehearsal: Rehearsal, why: str, began: bool
     return {**view, "banner": banner(why)}
 
 
+def _full(rehearsals: Rehearsals, rehearsal: Rehearsal, error: FullError, sent: int | None = None) -> View:
+    """The screen of a turn that is kept and cannot even wait in line: the page asks for it again by itself."""
+    call = rehearsals.take_up(rehearsal.id, owner=rehearsal.owner).call
+    return {"stage": stage(rehearsal.id, call, sent=sent, full=error.ahead), "banner": banner()}
+
+
 def finishing(rehearsals: Rehearsals, rehearsal: Rehearsal, *, patience: float = BUSY_SECONDS) -> Iterator[View]:
     """What a cut-off turn still owes. Waits while the page's former self (a reload) is still letting go of it, but no
     longer than `patience` seconds: the page asks again."""
@@ -118,6 +131,11 @@ def finishing(rehearsals: Rehearsals, rehearsal: Rehearsal, *, patience: float =
             rehearsal = rehearsals.take_up(rehearsal.id, owner=rehearsal.owner)
             yield {"stage": stage(rehearsal.id, rehearsal.call)}
             continue
+        except GivenUp:
+            return
+        except FullError as error:
+            yield _full(rehearsals, rehearsal, error)
+            return
         except SimulatorError as error:
             yield _stopped(rehearsals, rehearsal, str(error), True)
             return

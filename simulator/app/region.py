@@ -9,9 +9,6 @@ import gradio as gr
 
 from simulator.app.views import View
 
-AT_ONCE = 64
-"""Events handled at the same time, all browsers together (Gradio's default is one)."""
-
 _REGION = "const go = () => window.DCS ? DCS.region(element, trigger, props, watch, 'act') : setTimeout(go, 20); go();"
 """Runs where a region is mounted: hands it to the page's script, which draws it and reports its `act` events."""
 
@@ -22,11 +19,12 @@ def region(name: str, value: str = "") -> gr.HTML:
 
 
 def filling(parts: Collection[Any]) -> dict[str, Any]:
-    """Options of an event that fills some of `parts`: all events of all pages share one limit."""
+    """Options of an event that fills some of `parts`. The framework sets no limit to events at once: turns wait in a line of
+    their own (`places.py`), where they are told so."""
     return {
         "outputs": list(parts),
         "concurrency_id": "calls",
-        "concurrency_limit": AT_ONCE,
+        "concurrency_limit": None,
         "show_progress": "hidden",
         "api_visibility": "private",
     }

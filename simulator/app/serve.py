@@ -12,12 +12,15 @@ from starlette.middleware import Middleware
 from simulator.app.gate import Gate
 from simulator.app.handlers import catalogue
 from simulator.app.identity import storage_secret
+from simulator.app.listening import Doorkeeper, Listeners
 from simulator.app.page import build, head, theme
-from simulator.app.region import AT_ONCE
 from simulator.app.room import Room, Turnstile, routes
 from simulator.app.room.retention import keep_sweeping
 from simulator.rehearsal import Rehearsals
 from simulator.settings import is_loopback, settings
+
+BESIDES = 64
+"""Threads for everything that is no turn: a turn keeps one while it is played or waits in line."""
 
 
 def serve(
@@ -40,15 +43,18 @@ def serve(
     at = host or settings().host
     gate = Gate(rehearsals.store, closed=closed)
     secret = storage_secret(data_dir or settings().data_dir)
-    page = build(rehearsals, secret=secret, gate=gate, shared=not is_loopback(at))
+    listeners = Listeners()
+    page = build(rehearsals, secret=secret, gate=gate, listeners=listeners, shared=not is_loopback(at))
     room = Room(rehearsals, gate, *catalogue(rehearsals))
-    _, address, _ = page.queue(default_concurrency_limit=AT_ONCE, api_open=False).launch(
+    middleware = [Middleware(Turnstile, room=room), Middleware(Doorkeeper, listeners=listeners)]
+    _, address, _ = page.queue(default_concurrency_limit=None, api_open=False).launch(
         server_name=at,
         server_port=settings().port if port is None else port,
         prevent_thread_lock=True,
         quiet=True,
         # Gradio makes its server with these; routes given here come before its own, so that its catch-all does not answer.
-        app_kwargs={"routes": routes(room), "middleware": [Middleware(Turnstile, room=room)]},
+        app_kwargs={"routes": routes(room), "middleware": middleware},
+        max_threads=BESIDES + rehearsals.places.at_once + rehearsals.places.waiting,
         **launch_options(),
     )
     keep_sweeping(rehearsals, lambda: bool(page.is_running))
@@ -71,7 +77,6 @@ def launch_options() -> dict[str, Any]:
         "ssr_mode": False,
         "pwa": False,
         "mcp_server": False,
-        "max_threads": 2 * AT_ONCE,
         "theme": theme(),
         "head": head(),
     }

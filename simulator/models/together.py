@@ -18,6 +18,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from simulator.errors import ModelError
+from simulator.models.base import still_wanted
 from simulator.models.runner import Runner, Work
 
 if TYPE_CHECKING:
@@ -87,12 +88,15 @@ class Together:
         self.runner: Runner = self.do(lambda: desk.open(opened))
 
     def scores(self, work: Work, *, adapted: bool, then: Callable[[torch.Tensor], T]) -> T:
-        """What `then` makes, in the thread, of the scores as `Runner.scores` gives them for this one work."""
+        """What `then` makes, in the thread, of the scores as `Runner.scores` gives them for this one work. Raises GivenUp
+        if nobody waits for them any more; the same for `states`."""
+        still_wanted()
         made: T = self._wait(Asked(then, work, Kind(adapted)))
         return made
 
     def states(self, work: Work, depth: int, wanted: Sequence[int]) -> torch.Tensor:
         """As `Runner.states` for this one work."""
+        still_wanted()
         states: torch.Tensor = self._wait(Asked(_itself, work, Kind(depth=depth, wanted=tuple(wanted))))
         return states
 

@@ -212,9 +212,9 @@
     const state = stage ? stage.dataset.state : "";
     document.body.dataset.call = state;
     const send = $("#send");
-    if (send) send.setAttribute("aria-disabled", String(["busy", "failed", "ended"].includes(state)));
+    if (send) send.setAttribute("aria-disabled", String(["busy", "full", "failed", "ended"].includes(state)));
     if (before !== "busy" && state === "busy") $(".scroller", stage).scrollTop = 0;
-    if (before === "busy" && state !== "busy") setTimeout(saveNotes, 300);
+    if (before === "busy" && state !== "busy" && state !== "full") setTimeout(saveNotes, 300);
     const box = $("#say textarea");
     if (box && !box.getAttribute("aria-label")) {
       box.setAttribute("aria-label", "What you say. Enter sends, Shift and Enter start a new line.");
@@ -236,14 +236,17 @@
   }
   DCS.turns = () => $("#stage .stage")?.dataset.turns || "";
 
-  /* A turn of which nothing has been heard for long (the server was restarted, the line was cut) is asked for again. */
+  /* A turn of which nothing has been heard for long (the server was restarted, the line was cut) is asked for again; so is
+     one that was kept while the machine was full, sooner. */
   setInterval(() => {
     const stage = $("#stage .stage");
     const { call, screen } = document.body.dataset;
-    if (!stage || call !== "busy" || screen !== "during" || Date.now() - heard < 20000) return;
+    const full = call === "full";
+    const patience = full ? 4000 + 3000 * Math.random() : 20000;
+    if (!stage || !(full || call === "busy") || screen !== "during" || Date.now() - heard < patience) return;
     heard = Date.now();
-    drawn.stage({ do: "resume", call: stage.dataset.call });
-  }, 4000);
+    drawn.stage({ do: "resume", call: stage.dataset.call, again: full });
+  }, 1000);
 
   /* One turn at a time: Enter or Send while one is being played does nothing, and what is typed stays. */
   let sending = 0;
@@ -251,7 +254,7 @@
     const inBox = event.type === "keydown" && event.key === "Enter" && !event.shiftKey && event.target.closest("#say");
     if (event.isComposing && inBox) { event.stopImmediatePropagation(); return; }
     if (!(inBox || (event.type === "click" && event.target.closest("#send")))) return;
-    if (Date.now() - sending < 3000 || ["busy", "ended"].includes(document.body.dataset.call)) {
+    if (Date.now() - sending < 3000 || ["busy", "full", "ended"].includes(document.body.dataset.call)) {
       event.preventDefault();
       event.stopImmediatePropagation();
     } else sending = Date.now();
