@@ -14,6 +14,7 @@ import pytest
 
 from simulator.errors import ModelError
 from simulator.models import FeatureModel, LocalModel, Sampling, ensure, open_model
+from simulator.models.base import GivenUp, unless
 from simulator.models.loading import Precision
 from simulator.models.local import SPOKEN
 from simulator.models.plain import PlainRunner
@@ -197,3 +198,21 @@ def test_a_users_gguf_and_folder(tmp_path: Path, model: LocalModel) -> None:
         (folder / file.name).symlink_to(file)
     mine = open_model(str(folder))
     assert "".join(mine.stream((SCENE, *TURNS), GREEDY)) == say(model, (SCENE, *TURNS), GREEDY)
+
+
+def test_work_that_nobody_waits_for_ends_between_two_passes_and_leaves_no_trace(model: LocalModel) -> None:
+    prompt = (SCENE, *TURNS)
+    said, seen = say(model, prompt, SAMPLED), model.features(prompt, layers=(4,), last=2)
+    for passes in range(6):
+        left = iter(range(passes))
+        key = f"left after {passes}"
+        with pytest.raises(GivenUp), unless(lambda left=left: next(left, None) is None):  # type: ignore[misc]
+            say(model, prompt, SAMPLED, key=key)
+        assert say(model, prompt, SAMPLED, key=key) == said
+    left = iter(range(2))
+    with pytest.raises(GivenUp), unless(lambda: next(left, None) is None):
+        model.features(prompt, layers=(4,), last=2, cache_key="read")
+    again = model.features(prompt, layers=(4,), last=2, cache_key="read")
+    assert np.array_equal(again.states, seen.states)
+    with pytest.raises(GivenUp), unless(lambda: True):
+        model.several(prompt, SAMPLED, 2)
