@@ -16,20 +16,22 @@ so they speak for these personas and these trainees in other situations, not for
 - **Dose-response**: y = a(m) + b * dose by least squares, with an intercept for each matched set m (same persona,
   scenario, difficulty, trainee and seed: the fixed-effects estimator, Wooldridge, *Econometric Analysis of
   Cross Section and Panel Data*, 2010, ch. 10); b is told per point of the dose. Monotone: means over the sets that have
-  every dose never turn back by more than rounding. Lowest against highest dose: paired difference with a test.
+  every dose never turn back by more than rounding. Lowest against highest dose: paired difference. The test is one of the
+  slope (`eval.intervals.trend`), corrected for all slopes that are told (Holm).
+- **Trajectory by dose**: the mean trajectory at each value of the field, of the feeling that it is about.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from statistics import mean as average
 from typing import Any
 
 import numpy as np
 
-from eval.intervals import Difference, Estimate, mean, paired, share, statistic
+from eval.intervals import Difference, Estimate, holm, mean, paired, share, statistic, trend
 from eval.study_rows import CallRow
 from simulator.caller.intent import MAX_TRAINEE_TURNS
 from simulator.vocabulary import Difficulty, Ending, Feeling, Intent
@@ -71,6 +73,7 @@ MEASURES: dict[str, Callable[[CallRow], float]] = {
     "won": lambda c: float(won(c)),
     "given up": lambda c: float(given_up(c)),
     "turns until given up": lambda c: float(len(c.turns) if given_up(c) else MAX_TRAINEE_TURNS),
+    "turns until won": lambda c: float(len(c.turns) if won(c) else MAX_TRAINEE_TURNS),
     "trainee turns": lambda c: float(len(c.turns)),
     "satisfaction": lambda c: c.satisfaction,
     "mean agitation": _mean_of(Feeling.AGITATION),
@@ -88,7 +91,7 @@ MEASURES: dict[str, Callable[[CallRow], float]] = {
     "written lines": lambda c: average(float(t.written) for t in c.turns),
 }
 """Name → the figure of one call. Intents are shares of the caller's turns after the first; feelings are 0-10; a call that
-the caller did not give up counts as given up at the last turn there could be."""
+the caller did not give up counts as given up at the last turn there could be, one that was not won as won then."""
 
 SHOWS: dict[str, tuple[str, int]] = {
     "start.patience": ("turns until given up", 1),
@@ -105,6 +108,9 @@ SHOWS: dict[str, tuple[str, int]] = {
     "traits.indecision": ("wavers", 1),
 }
 """Field of a persona's file → the measure in which it should show, and which way: what the file's comments promise."""
+
+ABOUT: dict[str, Feeling] = {f"start.{f.value}": f for f in Feeling} | {"traits.forgiveness": Feeling.TRUST}
+"""Field of a persona's file → the feeling whose trajectory it should bend; agitation for the others."""
 
 
 def outcomes(calls: Sequence[CallRow]) -> dict[str, Estimate]:
@@ -166,7 +172,8 @@ def _hardness(call: CallRow) -> int:
 @dataclass(frozen=True, slots=True)
 class Response:
     """How one measure answers to one field. `means`: dose → mean over the matched sets that have every dose; `slope` per
-    point of the dose; `apart`: highest minus lowest dose; `expected`: the way the file promises (1, -1; 0: none)."""
+    point of the dose; `apart`: highest minus lowest dose; `expected`: the way the file promises (1, -1; 0: none); `p`: of
+    the slope, if doses could be swapped freely, and as it stands among all that are told (`p_holm`)."""
 
     field: str
     measure: str
@@ -175,6 +182,8 @@ class Response:
     slope: Estimate
     apart: Difference
     monotone: bool
+    p: float | None
+    p_holm: float | None = None
 
     @property
     def holds(self) -> bool | None:
@@ -210,15 +219,32 @@ def dose_response(calls: Sequence[CallRow], field: str, doses: Mapping[str, floa
         slope,
         paired(y[:, 0].tolist(), y[:, -1].tolist(), groups),
         all(way * (b - a) >= -_ROUNDING for a, b in pairwise(means)),
+        trend(y, np.array(levels), groups),
     )
 
 
 def responses(calls: Sequence[CallRow], doses: Mapping[str, Mapping[str, float]]) -> list[Response]:
-    """For every swept field: the measure in which it should show, then how often callers are won."""
+    """For every swept field: the measure in which it should show, then how often and how soon callers are won; p corrected
+    over all of these."""
     found = []
     for field, values in doses.items():
-        for measure in dict.fromkeys((SHOWS.get(field, ("satisfaction", 0))[0], "won")):
+        for measure in dict.fromkeys((SHOWS.get(field, ("satisfaction", 0))[0], "won", "turns until won")):
             response = dose_response(calls, field, values, measure)
             if response is not None:
                 found.append(response)
-    return found
+    return [replace(r, p_holm=p) for r, p in zip(found, holm([r.p for r in found]), strict=True)]
+
+
+def dose_trajectories(
+    calls: Sequence[CallRow], doses: Mapping[str, Mapping[str, float]]
+) -> dict[str, dict[float, list[dict[str, Any]]]]:
+    """Swept field → value → the mean trajectory of its calls, lowest value first; fields with one value left are left out."""
+    told = {}
+    for field, values in doses.items():
+        by_dose: dict[float, list[CallRow]] = {dose: [] for dose in sorted(set(values.values()))}
+        for call in calls:
+            if call.condition in values:
+                by_dose[values[call.condition]].append(call)
+        if sum(bool(some) for some in by_dose.values()) > 1:
+            told[field] = {dose: trajectory(some) for dose, some in by_dose.items() if some}
+    return told

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from eval.intervals import Estimate
-from eval.study_measures import Response
+from eval.study_measures import ABOUT, Response
 from eval.study_techniques import Effect
 from simulator.vocabulary import Difficulty, Feeling
 
@@ -43,6 +43,7 @@ def figures(found: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
     yield "trajectory", trajectory_figure(named)
     if found["responses"]:
         yield "dose", dose_figure(found["responses"])
+        yield "dose_trajectory", dose_trajectory_figure(found["dose_trajectories"])
     if found["techniques"]["all"]:
         yield "techniques", technique_figure(found["techniques"]["all"])
 
@@ -98,6 +99,22 @@ def dose_figure(responses: Sequence[Response]) -> Figure:
         ax.set_ylim(0, 1.02 if r.measure == "won" else 1.1 * max(*r.means.values(), 0.01))
         ax.set(title=f"slope {r.slope.told('.3f')}", xlabel=r.field, ylabel=r.measure)
         ax.title.set_fontsize(9)
+    return figure
+
+
+def dose_trajectory_figure(fields: dict[str, dict[float, list[dict[str, Any]]]]) -> Figure:
+    """For each swept field the mean of the feeling that it is about, after every trainee turn: a line a value, the
+    darkest the highest."""
+    figure, axes = _panels(len(fields), width=3.4, height=2.8)
+    for ax, (field, doses) in zip(axes, fields.items(), strict=True):
+        feeling = ABOUT.get(field, Feeling.AGITATION)
+        for n, (dose, points) in enumerate(doses.items(), 1):
+            means = [p[feeling.value].value for p in points]
+            shade = 0.2 + 0.8 * n / len(doses)
+            ax.plot(range(len(means)), means, color=COLOURS[0], alpha=shade, label=f"{dose:g}", linewidth=1.5)
+        ax.set(title=field, xlabel="trainee turns", ylabel=feeling.value, ylim=(0, 10))
+        ax.title.set_fontsize(9)
+        ax.legend(fontsize=7)
     return figure
 
 

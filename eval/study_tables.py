@@ -13,7 +13,7 @@ from eval.intervals import Estimate, plain
 from eval.lines import written_calls
 from eval.study import Study
 from eval.study_compare import Compared, corrected, differences
-from eval.study_measures import Response, dial, outcomes, responses, to_resolution, trajectory
+from eval.study_measures import Response, dial, dose_trajectories, outcomes, responses, to_resolution, trajectory
 from eval.study_rows import CallRow, Manifest
 from eval.study_techniques import Effect, effects
 from eval.study_words import conduct, diversity, sameness, written_distance
@@ -55,6 +55,7 @@ def measured(study: Study, calls: Sequence[CallRow]) -> dict[str, Any]:
         "conditions": told,
         "against": corrected(against),
         "responses": responses(calls, study.doses),
+        "dose_trajectories": dose_trajectories(calls, study.doses),
         "techniques": {"all": effects(calls)} | {k: effects(v) for k, v in _by(calls, _getter("persona")).items()},
     }
 
@@ -70,6 +71,7 @@ def summary(manifest: Manifest, found: dict[str, Any]) -> dict[str, Any]:
         "conditions": plain(found["conditions"]),
         "against": plain(found["against"]),
         "responses": [plain(r) | {"holds": r.holds} for r in found["responses"]],
+        "dose_trajectories": plain(found["dose_trajectories"]),
         "techniques": plain(found["techniques"]),
     }
 
@@ -160,7 +162,7 @@ def _responses(found: Sequence[Response]) -> Iterator[str]:
         "at each value",
         "slope per point",
         "highest minus lowest",
-        "p",
+        "p (Holm)",
         "monotone",
         "as promised",
     )
@@ -171,8 +173,10 @@ def _responses(found: Sequence[Response]) -> Iterator[str]:
         promised = "" if r.holds is None else "yes" if r.holds else "no"
         means = ", ".join(f"{dose:g}: {value:.2f}" for dose, value in r.means.items())
         monotone = "yes" if r.monotone else "no"
+        star = " *" if r.p_holm is not None and r.p_holm < SIGNIFICANT else ""
+        chance = _p(r.p_holm) + star
         rows.append(
-            (r.field, r.measure, means, r.slope.told(".3f"), f"{gap.value:+.2f}{ends}", _p(gap.p), monotone, promised)
+            (r.field, r.measure, means, r.slope.told(".3f"), f"{gap.value:+.2f}{ends}", chance, monotone, promised)
         )
     yield from grid(header, rows)
 

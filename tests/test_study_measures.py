@@ -11,9 +11,19 @@ import numpy as np
 import pytest
 import studykit
 
-from eval.intervals import Estimate, holm, mean, paired, plain, share, statistic, wilson
+from eval.intervals import FLIPS, Estimate, holm, mean, paired, plain, share, statistic, trend, wilson
 from eval.study_compare import differences, major
-from eval.study_measures import MEASURES, SHOWS, dial, dose_response, outcomes, responses, to_resolution, trajectory
+from eval.study_measures import (
+    MEASURES,
+    SHOWS,
+    dial,
+    dose_response,
+    dose_trajectories,
+    outcomes,
+    responses,
+    to_resolution,
+    trajectory,
+)
 from eval.study_rows import CallRow, LevelsRow, Manifest, StateRow, TurnRow
 from eval.study_tables import markdown, measured
 from eval.study_techniques import FEWEST, effects
@@ -104,6 +114,21 @@ def test_paired_differences_and_their_test() -> None:
         paired([], [], [])
 
 
+def test_a_trend_is_tested_by_dealing_the_doses_anew() -> None:
+    doses = np.array([2.0, 5.0, 8.0])
+    # Of 3! orders in each of four groups, all four must be the given or all its reverse to be as steep: 2 in 1,296.
+    rising = np.tile([1.0, 2.0, 3.0], (4, 1))
+    assert trend(rising, doses, range(4)) == pytest.approx(2 / 1296, rel=0.5)
+    assert trend(-rising, doses, range(4)) == trend(rising, doses, range(4))
+    assert trend(np.ones((4, 3)), doses, range(4)) == 1.0
+    # Twelve sets of two groups are two: no p below 2 / 36.
+    assert trend(np.tile([1.0, 2.0, 3.0], (12, 1)), doses, [n % 2 for n in range(12)]) == pytest.approx(2 / 36, rel=0.1)
+    assert trend(rising, doses, ["only"] * 4) is None
+    # Up and down again is no trend, and nothing is ever impossible.
+    assert trend(np.tile([1.0, 9.0, 1.0], (8, 1)), doses, range(8)) == 1.0
+    assert trend(np.tile([1.0, 2.0, 3.0], (40, 1)), doses, range(40)) == 1 / (FLIPS + 1)
+
+
 def test_holm_gives_the_textbook_example() -> None:
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.5, None, 0.9]) == [1.0, None, 1.0]
@@ -172,15 +197,30 @@ def test_a_dose_response_finds_the_slope_that_was_put_in() -> None:
     assert found.slope.value == pytest.approx(0.5)
     assert found.apart.value == pytest.approx(3.0)
     assert found.apart.p < 0.01
+    assert found.p < 0.001
     assert (found.monotone, found.expected, found.holds) == (True, 1, True)
     against = dose_response(dosed(-0.2, noise=0.1), "start.agitation", DOSES, "mean agitation")
     assert (against.monotone, against.holds) == (False, False)
     none = dose_response(dosed(0.0, noise=0.5), "start.agitation", DOSES, "mean agitation")
     assert none.slope.low < 0 < none.slope.high
     assert none.holds is False
+    assert none.p > 0.05
+    told = responses(dosed(0.5), {"start.agitation": DOSES})
+    assert [r.measure for r in told] == ["mean agitation", "won", "turns until won"]
+    assert [r.p_holm for r in told] == [pytest.approx(3 * told[0].p), 1.0, 1.0]
     # Sets that miss a dose take no part, and without a whole one there is nothing to tell.
     assert dose_response(dosed(0.5)[1:], "start.agitation", DOSES, "mean agitation").apart.n == 9
     assert dose_response(dosed(0.5), "start.agitation", DOSES | {"d9": 9.0}, "mean agitation") is None
+
+
+def test_every_dose_has_its_own_trajectory() -> None:
+    found = dose_trajectories(dosed(0.5), {"start.agitation": DOSES, "start.trust": {"other": 1.0, "one": 2.0}})
+    assert list(found) == ["start.agitation"]
+    assert {dose: points[1]["agitation"].value for dose, points in found["start.agitation"].items()} == {
+        2.0: pytest.approx(3.45),
+        5.0: pytest.approx(4.95),
+        8.0: pytest.approx(6.45),
+    }
 
 
 def test_every_trait_and_feeling_of_the_file_promises_something_that_is_measured() -> None:
