@@ -20,6 +20,8 @@ RESAMPLES = 1_000
 FLIPS = 9_999
 FEWEST = 5
 """Groups from which there is an interval."""
+SIGNIFICANT = 0.05
+"""Corrected p below which a table has a star."""
 Array = NDArray[np.float64]
 _Z = 1.959964
 

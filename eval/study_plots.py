@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from eval.intervals import Estimate
+from eval.intervals import SIGNIFICANT, Estimate
 from eval.study_measures import ABOUT, Response
 from eval.study_techniques import Effect
 from simulator.vocabulary import Difficulty, Feeling
@@ -46,6 +46,9 @@ def figures(found: dict[str, Any]) -> Iterator[tuple[str, Figure]]:
         yield "dose_trajectory", dose_trajectory_figure(found["dose_trajectories"])
     if found["techniques"]["all"]:
         yield "techniques", technique_figure(found["techniques"]["all"])
+    each = {name: some for name, some in found["techniques"].items() if some and name != "all"}
+    if len(each) > 1:
+        yield "sensitivity", sensitivity_figure(each)
 
 
 def won_figure(conditions: dict[str, Any]) -> Figure:
@@ -128,6 +131,38 @@ def technique_figure(effects: Sequence[Effect]) -> Figure:
         _rows(ax, [e.tag.replace("_", " ") for e in effects])
         ax.set(title=f"{feeling.value}, points a turn")
     return figure
+
+
+def sensitivity_figure(found: dict[str, list[Effect]]) -> Figure:
+    """Which tag moves whose trust: a row a tag, a column a persona; printed bold and starred what stands after correction,
+    white where too few turns had the tag."""
+    import numpy as np
+    from matplotlib.figure import Figure
+
+    personas, moves = list(found), {(e.tag, name): e for name, some in found.items() for e in some}
+    tags = sorted({tag for tag, _ in moves}, key=lambda tag: -sum(_trust(moves.get((tag, n))) for n in personas))
+    values = np.array([[_trust(moves.get((tag, n)), np.nan) for n in personas] for tag in tags])
+    size = (2.8 + 0.75 * len(personas), 1.6 + 0.26 * len(tags))
+    figure = Figure(figsize=size, layout="constrained")
+    ax = figure.subplots()
+    shown = ax.imshow(values, cmap="RdBu", vmin=-2, vmax=2, aspect="auto")
+    for (y, x), value in np.ndenumerate(values):
+        if not np.isnan(value):
+            p = moves[tags[y], personas[x]].p_holm[Feeling.TRUST.value]
+            sure = p is not None and p < SIGNIFICANT
+            ink = "white" if abs(value) > 1.4 else "black"
+            weight = "bold" if sure else "normal"
+            ax.text(x, y, f"{value:+.1f}" + "*" * sure, ha="center", va="center", fontsize=7, color=ink, weight=weight)
+    ax.set(yticks=range(len(tags)), yticklabels=[t.replace("_", " ") for t in tags], xticks=range(len(personas)))
+    ax.set_xticklabels([n.replace("_", "\n") for n in personas], fontsize=7)
+    ax.tick_params(length=0)
+    figure.colorbar(shown, ax=ax, label="trust, points a turn")
+    return figure
+
+
+def _trust(effect: Effect | None, none: float = 0.0) -> float:
+    value = effect.moves[Feeling.TRUST.value].value if effect else None
+    return none if value is None else value
 
 
 def _rows(ax: Axes, names: Sequence[str]) -> None:

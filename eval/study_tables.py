@@ -9,19 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from eval.intervals import Estimate, plain
+from eval.intervals import SIGNIFICANT, Estimate, plain
 from eval.lines import written_calls
 from eval.study import Study
 from eval.study_compare import Compared, corrected, differences
 from eval.study_measures import Response, dial, dose_trajectories, outcomes, responses, to_resolution, trajectory
 from eval.study_rows import CallRow, Manifest
-from eval.study_techniques import Effect, effects
+from eval.study_techniques import Effect, sensitivity
 from eval.study_words import conduct, diversity, sameness, written_distance
 from simulator.vocabulary import Feeling
 
 KEYS = ("difficulty", "trainee", "persona")
 """What outcomes are told by."""
-SIGNIFICANT = 0.05
 TECHNIQUES = "## What moves whom (points of 0-10 a turn)"
 """The last and longest part of the table."""
 
@@ -56,7 +55,7 @@ def measured(study: Study, calls: Sequence[CallRow]) -> dict[str, Any]:
         "against": corrected(against),
         "responses": responses(calls, study.doses),
         "dose_trajectories": dose_trajectories(calls, study.doses),
-        "techniques": {"all": effects(calls)} | {k: effects(v) for k, v in _by(calls, _getter("persona")).items()},
+        "techniques": sensitivity(calls),
     }
 
 
@@ -88,7 +87,7 @@ def markdown(manifest: Manifest, found: dict[str, Any]) -> str:
         f"{calls:,} of {manifest.calls:,} calls. Words: {voices}. Grader: {graders}. Program {manifest.program}.",
         "",
         "In brackets: 95 % intervals over personas in their situations. `eval/study_measures.py`, `study_words.py` and "
-        "`study_techniques.py` say how each figure is made.",
+        "`study_techniques.py` say how each figure is made. *: p below .05 after correction (Holm).",
         "",
     ]
     for part in (
@@ -231,8 +230,13 @@ def _techniques(found: dict[str, list[Effect]]) -> Iterator[str]:
     for name, some in kept.items():
         for e in some if name == "all" else some[:3]:
             tag = e.tag + (f" (always with {', '.join(e.alike)})" if e.alike else "")
-            rows.append((name, tag, str(e.turns), *(e.moves[f.value].told("+.2f") for f in Feeling)))
+            rows.append((name, tag, str(e.turns), *(_moved(e, f) for f in Feeling)))
     yield from grid(("persona", "tag", "turns", *(f.value for f in Feeling)), rows)
+
+
+def _moved(effect: Effect, feeling: Feeling) -> str:
+    p = effect.p_holm.get(feeling.value)
+    return effect.moves[feeling.value].told("+.2f") + (" *" if p is not None and p < SIGNIFICANT else "")
 
 
 def _p(p: float | None) -> str:

@@ -26,7 +26,7 @@ from eval.study_measures import (
 )
 from eval.study_rows import CallRow, LevelsRow, Manifest, StateRow, TurnRow
 from eval.study_tables import markdown, measured
-from eval.study_techniques import FEWEST, effects
+from eval.study_techniques import FEWEST, effects, sensitivity
 from eval.study_words import conduct, divergence, diversity, icc, sameness, written_distance
 from simulator.persona import Start, Traits
 
@@ -333,6 +333,34 @@ def test_a_technique_moves_by_what_was_put_in() -> None:
     assert found["argues"].value == pytest.approx(-0.9)
     assert next(e.tag for e in effects(calls)) == "argues"
     assert effects(calls)[0].moves["agitation"].value == pytest.approx(0.0)
+    assert effects(calls)[0].p == {
+        "agitation": 1.0,
+        "trust": pytest.approx(0.0, abs=1e-9),
+        "patience": 1.0,
+        "heard": 1.0,
+    }
+
+
+def test_what_moves_a_persona_stands_only_after_correction() -> None:
+    rng = Random(11)
+
+    def calls_of(who: str, gain: float) -> list[CallRow]:
+        found = []
+        for n in range(12):
+            trust, turns = 5.0, [turn()]
+            for _ in range(6):
+                tags = tuple(t for t in ("apologises", "argues", "summarises") if rng.random() < 0.5)
+                trust += gain * ("apologises" in tags) + rng.gauss(0, 0.5)
+                turns.append(turn(tags=tags, at=state(trust=trust)))
+            found.append(call(n, *turns, persona=who))
+        return found
+
+    found = sensitivity([*calls_of("anxious", 1.0), *calls_of("abusive", 0.0)])
+    assert set(found) == {"all", "anxious", "abusive"}
+    stands = {(who, e.tag) for who in ("anxious", "abusive") for e in found[who] if e.p_holm["trust"] < 0.05}
+    assert stands == {("anxious", "apologises")}
+    assert all(e.p_holm["trust"] >= e.p["trust"] for some in found.values() for e in some)
+    assert sensitivity([call(0)]) == {"all": [], "anxious": []}
 
 
 def test_tags_that_always_come_together_are_told_as_one() -> None:
