@@ -2,7 +2,7 @@
 
 Per dimension: quadratic weighted kappa with a bootstrap interval (calls resampled, not rows), exact and within-one
 agreement, agreement on whether the dimension applies, calibration error, how often it is unsure; per tag precision and
-recall; bias by length, register, home ground and persona; baselines and any other model beside it. The turns are those
+recall; bias by length, register, first or second language, home ground, author and persona (`eval/bias.py`); baselines and any other model beside it. The turns are those
 of the held-out calls (`eval.corpus.is_test`), any file of graded calls in the same format, or anybody's ratings in a CSV
 or JSONL file with a map of its columns (`eval/ratings.py`), turn by turn.
 """
@@ -21,6 +21,7 @@ from rich.progress import track
 from rich.table import Table
 
 from eval.baselines import asked, commonest, words_alone
+from eval.bias import Bias
 from eval.corpus import GradedTurn, graded_turns, is_test
 from eval.intervals import plain
 from eval.measures import Pairs, levels, measure, raters
@@ -123,13 +124,7 @@ def show(figures: dict[str, Any], graded: Pairs, worst: int) -> None:
         console.print(table)
     if first["tags"]:
         console.print(_tags(first["tags"]))
-    table = Table(title="bias: grader minus reference, in levels")
-    for column in ("by", "group", *Dimension):
-        table.add_column(column)
-    for by, groups in first["bias"].items():
-        for group, row in groups.items():
-            table.add_row(by, group, *(f"{row[d.value]:+.2f}" if d.value in row else "-" for d in Dimension))
-    console.print(table)
+    console.print(_bias(first["bias"]))
     for turn, given, dimension in disagreements(graded)[:worst]:
         console.print(
             f"\n{turn.call} turn {turn.turn.index}, {dimension.value}: reference {turn.levels[dimension]}, "
@@ -138,6 +133,16 @@ def show(figures: dict[str, Any], graded: Pairs, worst: int) -> None:
         if turn.before.turns:
             console.print(f"  caller: {turn.before.turns[-1].text}", markup=False)
         console.print(f"  trainee: {turn.turn.text}", markup=False)
+
+
+def _bias(found: dict[str, dict[str, dict[str, Bias]]]) -> Table:
+    table = Table(title="bias: grader minus reference, in levels (95 %); *: other than the rest's, p < .05 (Holm)")
+    for column in ("by", "group", *Dimension):
+        table.add_column(column)
+    for by, groups in found.items():
+        for group, row in groups.items():
+            table.add_row(by, group, *(row[d.value].told if d.value in row else "-" for d in Dimension))
+    return table
 
 
 def _tags(found: dict[str, Any]) -> Table:

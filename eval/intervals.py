@@ -24,6 +24,7 @@ SIGNIFICANT = 0.05
 """Corrected p below which a table has a star."""
 Array = NDArray[np.float64]
 _Z = 1.959964
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def mean(values: Sequence[float], groups: Sequence[Hashable]) -> Estimate:
     if not values:
         return Estimate(None, None, None, 0)
     sums, sizes = _sums(values, groups), _sums([1.0] * len(values), groups)
-    low, high = _ends(_drawn(len(sums), lambda at: sums[at].sum(axis=1) / sizes[at].sum(axis=1)))
+    low, high = ends(_drawn(len(sums), lambda at: sums[at].sum(axis=1) / sizes[at].sum(axis=1)))
     return Estimate(float(np.mean(values)), low, high, len(values))
 
 
@@ -99,7 +100,7 @@ def statistic(
     drawn = _drawn(
         len(where), lambda picks: np.array([of(np.concatenate([where[i] for i in pick])) for pick in picks]), resamples
     )
-    return Estimate(None if np.isnan(value) else float(value), *_ends(drawn), len(groups))
+    return Estimate(None if np.isnan(value) else float(value), *ends(drawn), len(groups))
 
 
 def paired(before: Sequence[float], after: Sequence[float], groups: Sequence[Hashable]) -> Difference:
@@ -143,8 +144,21 @@ def trend(rows: NDArray[np.float64], doses: NDArray[np.float64], groups: Sequenc
     x = doses - doses.mean()
     given = abs(float((sums @ x).sum()))
     dealt = np.random.default_rng(0).permuted(np.broadcast_to(x, (FLIPS, *sums.shape)), axis=2)
-    steep = np.abs(np.einsum("gd,ngd->n", sums, dealt)) >= given - 1e-9
+    steep = np.abs(np.einsum("gd,ngd->n", sums, dealt)) >= given - _ROUNDING
     return float((steep.sum() + 1) / (FLIPS + 1))
+
+
+def chance(value: float, drawn: Array, groups: int) -> float | None:
+    """Probability of a figure as far from 0 where it is 0: Student's t of `value` over its standard error among the
+    bootstrap draws, with one less degree of freedom than there are groups (Cameron & Miller, *Journal of Human
+    Resources* 50, 2015). None without draws."""
+    from scipy.stats import t
+
+    if not len(drawn):
+        return None
+    if abs(value) < _ROUNDING:
+        return 1.0
+    return float(2 * t.sf(abs(value) / max(float(drawn.std(ddof=1)), _ROUNDING), groups - 1))
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
@@ -191,7 +205,8 @@ def _drawn(count: int, of: Callable[[NDArray[np.int_]], Array], resamples: int =
     return of(np.random.default_rng(0).integers(count, size=(resamples, count)))
 
 
-def _ends(drawn: Array) -> tuple[float | None, float | None]:
+def ends(drawn: Array) -> tuple[float | None, float | None]:
+    """The ends of the middle 95 % of the draws that are numbers; None where there are none."""
     kept = drawn[~np.isnan(drawn)]
     if not kept.size:
         return None, None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.bias import biases
 from eval.corpus import GradedTurn
 from simulator.assessment import Assessment
 from simulator.calibration.agreement import kappa as plain_kappa
@@ -18,7 +19,7 @@ Ints = NDArray[np.int_]
 Pairs = Sequence[tuple[GradedTurn, Assessment]]
 RESAMPLES = 500
 FEWEST = 20
-"""Levels from both sides that a group needs before its bias is told."""
+"""Turns that two raters must share before their agreement is told."""
 
 
 def measure(
@@ -57,12 +58,7 @@ def measure(
         "dimensions": told,
         "any_unsure": float(np.any(right, axis=0).mean()),
         "tags": tags(graded) if any(t.tags for t in turns) else {},
-        "bias": {
-            "length": bias(graded, length_group(graded)),
-            "register": bias(graded, lambda t: t.medium.value),
-            "home": bias(graded, lambda t: t.home),
-            "persona": bias(graded, lambda t: t.persona),
-        },
+        "bias": biases(graded),
     }
 
 
@@ -106,34 +102,6 @@ def tags(graded: Pairs) -> dict[str, dict[str, float | None]]:
             "f1": 2 * hit / int(real.sum() + given.sum()) if real.any() or given.any() else None,
         }
     return found
-
-
-def bias(graded: Pairs, group: Callable[[GradedTurn], str]) -> dict[str, dict[str, float]]:
-    """Mean of grader minus reference by group and dimension, in levels; groups with too few turns are left out."""
-    found: dict[str, dict[str, float]] = {}
-    names = np.array([group(t) for t, _ in graded])
-    for name in sorted(set(names) - {""}):
-        row: dict[str, float] = {}
-        for d in Dimension:
-            truth, said = levels(graded, d)
-            rows = (names == name) & (truth > 0) & (said > 0)
-            if rows.sum() >= FEWEST:
-                row[d.value] = float((said - truth)[rows].mean())
-        if row:
-            found[str(name)] = row
-    return found
-
-
-def length_group(graded: Pairs) -> Callable[[GradedTurn], str]:
-    """Short, middle or long: thirds of the turns by words."""
-    words = sorted(len(t.turn.text.split()) for t, _ in graded)
-    low, high = words[len(words) // 3], words[2 * len(words) // 3]
-
-    def group(turn: GradedTurn) -> str:
-        n = len(turn.turn.text.split())
-        return f"short (to {low} words)" if n <= low else f"long (over {high} words)" if n > high else "middle"
-
-    return group
 
 
 def kappa(truth: Ints, said: Ints) -> float:

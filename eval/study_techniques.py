@@ -3,9 +3,8 @@
 Least squares per feeling: change = a + sum of b(tag) * [the turn has the tag], over the turns after the first and before the
 caller has accepted, in points of 0-10 (Wooldridge, *Econometric Analysis of Cross Section and Panel Data*, 2010, ch. 4).
 b is what a turn with the tag does beyond one without it, the other tags held. Intervals draw whole groups of calls anew.
-p: of b over its standard error among those draws, by Student's t with one less degree of freedom than there are groups
-(Cameron & Miller, *Journal of Human Resources* 50, 2015), corrected by Holm's method: for each feeling over every tag of
-every persona. A persona needs a dozen scenarios or so before much of that can stand.
+p: of b over its error among those draws (`eval.intervals.chance`), corrected by Holm's method: for each feeling over every
+tag of every persona. A persona needs a dozen scenarios or so before much of that can stand.
 A tag takes part if at least `FEWEST` turns have it and at least `FEWEST` do not. Two tags that always come together
 cannot be told apart: such ones stand under the name of the first, with `alike` naming the rest.
 
@@ -23,14 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.intervals import FEWEST as GROUPS
-from eval.intervals import RESAMPLES, Estimate, holm
+from eval.intervals import RESAMPLES, Estimate, chance, holm
 from eval.study_rows import CallRow
 from simulator.vocabulary import Feeling, Intent
 
 FEWEST = 8
 """Turns with a tag, and without it, from which it can be told what it does."""
 Array = NDArray[np.float64]
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +84,9 @@ def effects(calls: Sequence[CallRow]) -> list[Effect]:
             low, high = np.percentile(drawn[:, n, f], [2.5, 97.5]) if len(drawn) else (None, None)
             ends = (None, None) if low is None else (float(low), float(high))
             moves[feeling.value] = Estimate(float(whole[n, f]), *ends, int(flags[:, n - 1].sum()))
-            ps[feeling.value] = _chance(float(whole[n, f]), drawn[:, n, f], len(set(groups)))
+            ps[feeling.value] = chance(float(whole[n, f]), drawn[:, n, f], len(set(groups)))
         found.append(Effect(names[0], int(flags[:, n - 1].sum()), moves, tuple(names[1:]), ps))
     return sorted(found, key=lambda e: (-abs(e.moves[Feeling.TRUST].value or 0.0), e.tag))
-
-
-def _chance(value: float, drawn: Array, groups: int) -> float | None:
-    """Probability of a coefficient as large where there is none; None without draws."""
-    from scipy.stats import t
-
-    if not len(drawn):
-        return None
-    if abs(value) < _ROUNDING:
-        return 1.0
-    return float(2 * t.sf(abs(value) / max(float(drawn.std(ddof=1)), _ROUNDING), groups - 1))
 
 
 def _turns(calls: Sequence[CallRow]) -> tuple[list[frozenset[str]], Array, list[tuple[str, str]]]:
