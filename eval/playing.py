@@ -1,4 +1,4 @@
-"""Plays whole calls between scripted trainees and callers, for benchmarks."""
+"""Plays whole calls between trainees and callers, for benchmarks and studies: scripted trainees, or model-played ones."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from itertools import islice
 
+from eval.profiles import Profile
+from eval.trainee_model import ModelTrainee
 from eval.trainees import Policy, ScriptedTrainee, scripts
 from simulator.call import Call
+from simulator.errors import ModelError
 from simulator.events import CallStarted
+from simulator.models.base import LanguageModel
 from simulator.persona import Persona
 from simulator.scenario import Scenario, scenarios
 from simulator.session import Grader, Session, Speech
@@ -26,15 +30,25 @@ class Setting:
     persona: Persona
     scenario: Scenario
     difficulty: Difficulty
-    policy: Policy
+    policy: Policy | Profile
     seed: int
     medium: Register = Register.PHONE
     condition: str = ""
 
     @property
+    def trainee(self) -> str:
+        """The trainee's name."""
+        return self.policy.id if isinstance(self.policy, Profile) else self.policy.value
+
+    @property
+    def trainee_model(self) -> str:
+        """Which model plays the trainee; '': none."""
+        return self.policy.model if isinstance(self.policy, Profile) else ""
+
+    @property
     def key(self) -> str:
         """A name for caches and tables."""
-        name = f"{self.persona.id}/{self.scenario.id}/{self.difficulty}/{self.policy}/{self.seed}"
+        name = f"{self.persona.id}/{self.scenario.id}/{self.difficulty}/{self.trainee}/{self.seed}"
         return f"{name}/{self.condition}" if self.condition else name
 
 
@@ -78,31 +92,49 @@ def started(setting: Setting, voice: Speech, evaluator: Grader) -> Session:
     return Session([start], voice, evaluator, key=setting.key)
 
 
-def words(session: Session, setting: Setting) -> Iterator[str]:
-    """What the scripted trainee says next, as long as the call goes on; whoever asks says it before asking again."""
+def words(session: Session, setting: Setting, model: LanguageModel | None = None) -> Iterator[str]:
+    """What the trainee says next, as long as the call goes on; whoever asks says it before asking again. `model`: who speaks
+    for a trainee that has a profile. Raises ModelError."""
+    if isinstance(setting.policy, Profile):
+        if model is None:
+            raise ModelError(f"the trainee {setting.trainee} is played by {setting.trainee_model}, which is not open")
+        played = ModelTrainee(setting.policy, setting.scenario, setting.medium, setting.seed, model)
+        while session.call.ended is None:
+            yield played.say(session.call, f"trainee:{setting.key}")
+        return
     trainee = ScriptedTrainee(scripts()[setting.scenario.id].scripts[setting.policy])
     while session.call.ended is None:
         move = session.call.last_move
         yield trainee.say(move.plan.intent if move else None, settled=session.call.state.accepted)
 
 
-def play(setting: Setting, voice: Speech, evaluator: Grader, *, turns: int = 30) -> Call:
-    """The call, played to its end or for `turns` trainee turns."""
+def play(
+    setting: Setting, voice: Speech, evaluator: Grader, *, turns: int = 30, trainee: LanguageModel | None = None
+) -> Call:
+    """The call, played to its end or for `turns` trainee turns; `trainee`: the model of a trainee that has a profile."""
     session = started(setting, voice, evaluator)
-    for said in islice(words(session, setting), turns):
+    for said in islice(words(session, setting, trainee), turns):
         for _ in session.submit(said):
             pass
     return session.call
 
 
 def play_many(
-    settings: Sequence[Setting], voice: Speech, evaluator: Grader, *, turns: int = 30, at_once: int = AT_ONCE
+    settings: Sequence[Setting],
+    voice: Speech,
+    evaluator: Grader,
+    *,
+    turns: int = 30,
+    at_once: int = AT_ONCE,
+    trainee: LanguageModel | None = None,
 ) -> Iterator[tuple[int, Call]]:
     """Every call of `settings`, each as soon as it has ended, with its place in `settings`. The order is nobody's promise,
     what happens in each call is: it depends on its own setting only, whatever else is played beside it. `at_once` are played
     at the same time, so that a model reads its weights once for the next words of all of them."""
     with ThreadPoolExecutor(at_once) as pool:
-        playing = {pool.submit(play, s, voice, evaluator, turns=turns): place for place, s in enumerate(settings)}
+        playing = {
+            pool.submit(play, s, voice, evaluator, turns=turns, trainee=trainee): n for n, s in enumerate(settings)
+        }
         try:
             for ended in as_completed(playing):
                 yield playing[ended], ended.result()

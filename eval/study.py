@@ -29,7 +29,8 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from eval.playing import Setting, met
-from eval.trainees import Policy, scripts
+from eval.profiles import Profile, find_trainee
+from eval.trainees import Policy, Script, scripts
 from simulator.errors import DataError, UnknownNameError, near, shorten
 from simulator.persona import Persona, Start, Traits, find_persona, personas
 from simulator.scenario import scenarios
@@ -129,6 +130,12 @@ def _known_persona(name: str) -> str:
     return name
 
 
+def _known_trainee(name: str) -> str:
+    if not name.endswith((".yaml", ".yml")):
+        find_trainee(name)
+    return name
+
+
 def _known(find: Callable[[str], str]) -> AfterValidator:
     """A name that `find` knows; its DataError as what pydantic understands."""
 
@@ -189,7 +196,7 @@ Different = AfterValidator(_different)
 
 
 _EveryPersona, _EveryScenario = _all_of(personas), _all_of(scenarios)
-_EveryDifficulty, _EveryPolicy = _all_of(lambda: Difficulty, Difficulty), _all_of(lambda: Policy, Policy)
+_EveryDifficulty, _EveryPolicy = _all_of(lambda: Difficulty, Difficulty), _all_of(lambda: [p.value for p in Policy])
 
 
 class Condition(Strict):
@@ -229,7 +236,11 @@ class Study(Strict):
     pairing: Literal["rotate", "cross"] = "rotate"
     """rotate: a persona meets one scenario with each seed, another with the next; cross: all of them with every seed."""
     difficulties: Annotated[tuple[Difficulty, ...], _EveryDifficulty, Different] = (Difficulty.MEDIUM,)
-    trainees: Annotated[tuple[Policy, ...], _EveryPolicy, Different] = Field(default_factory=lambda: tuple(Policy))
+    trainees: Annotated[tuple[Annotated[Words, _known(_known_trainee)], ...], _EveryPolicy, Different] = Field(
+        default_factory=lambda: tuple(p.value for p in Policy)
+    )
+    """Scripted trainees by name; trainees that a model plays by a shipped profile's id, or the path of a YAML file
+    (`eval/profiles.py`); `all`: the scripted ones."""
     seeds: Annotated[tuple[int, ...], BeforeValidator(_counted, json_schema_input_type=int | list[int]), Different] = (
         0,
     )
@@ -319,6 +330,10 @@ def jobs(study: Study, folder: Path = Path()) -> list[Job]:
     if doubled:
         raise DataError(f"two of the study's personas have the id {doubled!r}", key="personas")
     situations = [scenarios()[name] for name in study.scenarios]
+    trainees = [find_trainee(name, folder) for name in study.trainees]
+    ids = [t.id for t in trainees if isinstance(t, Profile)]
+    if len(set(ids)) < len(ids):
+        raise DataError(f"two of the study's trainees have one id: {', '.join(sorted(ids))}", key="trainees")
     found = []
     for condition in study.every_condition:
         for number, plain in enumerate(people):
@@ -330,7 +345,7 @@ def jobs(study: Study, folder: Path = Path()) -> list[Job]:
                     key=condition.name,
                 ) from error
             for level in study.difficulties:
-                for policy in study.trainees:
+                for policy in trainees:
                     for seed in study.seeds:
                         crossed = situations if study.pairing == "cross" else [met(number, seed, situations)]
                         for about in crossed:
@@ -352,12 +367,20 @@ def _job(setting: Setting, condition: Condition, study: Study) -> Job:
         "evaluator": evaluator,
         "persona": setting.persona.model_dump(mode="json"),
         "scenario": setting.scenario.model_dump(mode="json"),
-        "script": scripts()[setting.scenario.id].scripts[setting.policy].model_dump(mode="json"),
-        "trainee": setting.policy.value,
+        "script": _script(setting).model_dump(mode="json"),
+        "trainee": setting.trainee,
         "difficulty": setting.difficulty.value,
         "medium": setting.medium.value,
         "seed": setting.seed,
         "turns": study.turns,
     }
+    if isinstance(setting.policy, Profile):
+        decides["profile"] = setting.policy.model_dump(mode="json")
     told = json.dumps(decides, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return Job(hashlib.sha256(told.encode()).hexdigest()[:16], model, evaluator, setting)
+
+
+def _script(setting: Setting) -> Script:
+    """The scripted trainee's lines; of one whom a model plays, the stand-in's."""
+    policy = setting.policy.stand_in if isinstance(setting.policy, Profile) else setting.policy
+    return scripts()[setting.scenario.id].scripts[policy]

@@ -63,8 +63,8 @@ def won_figure(conditions: dict[str, Any]) -> Figure:
             parts = {level: levels[level] for level in sorted(levels, key=order.index)} | parts
         shares = [parts[part]["resolved"] for part in parts]
         for at, share in enumerate(shares):
-            _dot(ax, share, at)
-        _rows(ax, list(parts))
+            dot(ax, share, at)
+        label_rows(ax, list(parts))
         ax.set(xlim=(-0.03, 1.03), title=name, xlabel="share won")
     return figure
 
@@ -127,8 +127,8 @@ def technique_figure(effects: Sequence[Effect]) -> Figure:
     for ax, feeling in zip(axes, (Feeling.TRUST, Feeling.AGITATION), strict=True):
         ax.axvline(0, color="black", linewidth=0.8)
         for at, effect in enumerate(effects):
-            _dot(ax, effect.moves[feeling.value], at)
-        _rows(ax, [e.tag.replace("_", " ") for e in effects])
+            dot(ax, effect.moves[feeling.value], at)
+        label_rows(ax, [e.tag.replace("_", " ") for e in effects])
         ax.set(title=f"{feeling.value}, points a turn")
     return figure
 
@@ -165,17 +165,18 @@ def _trust(effect: Effect | None, none: float = 0.0) -> float:
     return none if value is None else value
 
 
-def _rows(ax: Axes, names: Sequence[str]) -> None:
+def label_rows(ax: Axes, names: Sequence[str]) -> None:
     """One row a name, the first on top."""
     ax.set(yticks=range(len(names)), yticklabels=names, ylim=(len(names) - 0.5, -0.5))
 
 
-def _dot(ax: Axes, estimate: Estimate, at: int) -> None:
+def dot(ax: Axes, estimate: Estimate, at: float, colour: str = COLOURS[0]) -> None:
+    """An estimate in row `at`: a point, and its interval as a line where it has one."""
     if estimate.value is None:
         return
     if estimate.low is not None:
-        ax.plot([estimate.low, estimate.high], [at, at], color=COLOURS[0], linewidth=1.2)
-    ax.plot(estimate.value, at, "o", color=COLOURS[0], markersize=5)
+        ax.plot([estimate.low, estimate.high], [at, at], color=colour, linewidth=1.2)
+    ax.plot(estimate.value, at, "o", color=colour, markersize=5)
 
 
 def _panels(count: int, *, width: float, height: float, sharey: bool = False) -> tuple[Figure, list[Axes]]:

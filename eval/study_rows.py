@@ -18,7 +18,10 @@ from filelock import FileLock, Timeout
 from pyarrow import parquet
 from pydantic import BaseModel
 
+from eval.playing import Setting
+from eval.profiles import Profile
 from eval.study import Job, shown
+from eval.trainees import scripts
 from simulator.assessment import Frozen
 from simulator.call import Call
 from simulator.caller.appraisal import opening_state
@@ -54,7 +57,8 @@ class LevelsRow(Frozen):
 
 class TurnRow(Frozen):
     """One trainee turn and what the caller made of it. `state`: after it; `written`: the caller's words are a line of the
-    persona's file; `refused`: how many candidates the guard refused before them."""
+    persona's file; `refused`: how many candidates the guard refused before them. Of a trainee whom a model plays: `asked`, the
+    techniques and faults that its profile asked of the turn, and `stood_in`, whether the words are the stand-in's."""
 
     trainee: str
     levels: LevelsRow
@@ -65,6 +69,8 @@ class TurnRow(Frozen):
     caller: str
     written: bool
     refused: int
+    asked: tuple[str, ...] = ()
+    stood_in: bool = False
 
 
 class CallRow(Frozen):
@@ -113,8 +119,8 @@ class VoiceRow(Frozen):
 
 
 class Manifest(Frozen):
-    """What a folder's calls were played with. `study`: the YAML as it was understood; `voices` and `graders`: by the words
-    that the study has for them; `threads`: of each process, as sums over other numbers of them round otherwise; `begun`, `finished` (null: calls are left): UTC."""
+    """What a folder's calls were played with. `study`: the YAML as it was understood; `voices`, `graders` and `trainees` (the
+    models of trainees who have a profile): by the words that the study has for them; `threads`: of each process, as sums over other numbers of them round otherwise; `begun`, `finished` (null: calls are left): UTC."""
 
     format: int = FORMAT
     study: dict[str, Any]
@@ -122,6 +128,7 @@ class Manifest(Frozen):
     rubric: int
     voices: dict[str, VoiceRow] = {}
     graders: dict[str, str] = {}
+    trainees: dict[str, VoiceRow] = {}
     seeds: tuple[int, ...]
     calls: int
     threads: int
@@ -132,8 +139,8 @@ class Manifest(Frozen):
 def call_row(job: Job, call: Call) -> CallRow:
     """The row of a played call."""
     refused = [event.turn for event in call.refused]
-    turns = []
-    for at in sorted(call.moves):
+    turns, accepted = [], False
+    for number, at in enumerate(sorted(call.moves)):
         move, spoken, grades = call.moves[at], call.spoken.get(at + 1), call.grades[at]
         turns.append(
             TurnRow(
@@ -146,8 +153,11 @@ def call_row(job: Job, call: Call) -> CallRow:
                 caller=spoken.text if spoken else "",
                 written=spoken.written if spoken else False,
                 refused=refused.count(at + 1),
+                asked=_asked(job.setting, number, settled=accepted),
+                stood_in=_stood_in(job.setting, call.transcript.turns[at].text),
             )
         )
+        accepted = move.state.accepted
     start, ended = call.start, call.ended
     took = sum(g.seconds for g in call.grades.values()) + sum(s.seconds for s in call.spoken.values())
     return CallRow(
@@ -156,7 +166,7 @@ def call_row(job: Job, call: Call) -> CallRow:
         persona=start.persona.id,
         scenario=start.scenario.id,
         difficulty=start.difficulty.value,
-        trainee=job.setting.policy.value,
+        trainee=job.setting.trainee,
         seed=start.seed,
         model=shown(job.model),
         evaluator=job.evaluator,
@@ -167,6 +177,19 @@ def call_row(job: Job, call: Call) -> CallRow:
         turns=tuple(turns),
         seconds=round(took, 3),
     )
+
+
+def _asked(setting: Setting, number: int, *, settled: bool) -> tuple[str, ...]:
+    """What the profile asked of that turn; nothing of one who only says goodbye."""
+    if not isinstance(setting.policy, Profile) or settled:
+        return ()
+    return tuple(tag.value for tag in setting.policy.asked(setting.seed, number))
+
+
+def _stood_in(setting: Setting, text: str) -> bool:
+    if not isinstance(setting.policy, Profile):
+        return False
+    return text in scripts()[setting.scenario.id].scripts[setting.policy.stand_in].lines
 
 
 def _state(state: CallerState) -> StateRow:

@@ -16,10 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from eval.study import Job, Study, jobs, shown
-from eval.study_players import players
+from eval.study_players import Cast, Names, players
 from eval.study_rows import (
     Manifest,
-    VoiceRow,
     appending,
     claimed,
     mend,
@@ -73,17 +72,17 @@ def run(
         ledger = _Ledger(out, study, len(every), max(1, cores() // processes))
         left = [job for job in every if job.id not in there]
         drawn = {job.id for job in Random(0).sample(left, min(limit or len(left), len(left)))}
-        now: dict[tuple[str, str], list[Job]] = {}
+        now: dict[Cast, list[Job]] = {}
         for job in left:
             if job.id in drawn:
-                now.setdefault((job.model, job.evaluator), []).append(job)
+                now.setdefault(Cast(job.model, job.evaluator, job.setting.trainee_model), []).append(job)
         began, played = time.perf_counter(), 0
         try:
             with appending(out) as add, _progress(console) as progress:
                 bar = progress.add_task("playing calls", total=len(drawn))
-                for (model, evaluator), some in now.items():
-                    with players(model, evaluator, processes, ledger.manifest.threads) as (voice, grader, play):
-                        ledger.admit(model, voice, evaluator, grader)
+                for cast, some in now.items():
+                    with players(cast, processes, ledger.manifest.threads) as (names, play):
+                        ledger.admit(cast, names)
                         began = time.perf_counter() if not played else began  # opening a model is no part of the pace
                         for row in play(some, study.turns):
                             add(row)
@@ -131,24 +130,31 @@ class _Ledger:
                         f"was begun with {what} {was}, this is {now}: calls would not be comparable; choose another --out",
                         file=out,
                     )
-            stays = {name: getattr(kept, name) for name in ("voices", "graders", "threads", "begun", "finished")}
+            stays = {
+                name: getattr(kept, name) for name in ("voices", "graders", "trainees", "threads", "begun", "finished")
+            }
             fresh = fresh.model_copy(update=stays)
         self.manifest = fresh
         write_manifest(out, fresh)
 
-    def admit(self, model: str, voice: VoiceRow, evaluator: str, grader: str) -> None:
-        """Write down who speaks and who grades, if that is who did so before. Raises DataError."""
-        kept, model = self.manifest, shown(model)
+    def admit(self, cast: Cast, names: Names) -> None:
+        """Write down who plays, if that is who did so before. Raises DataError."""
+        model, trainee, kept = shown(cast.model), shown(cast.trainee), self.manifest
         for what, was, now in (
-            (model, kept.voices.get(model, voice), voice),
-            (evaluator, kept.graders.get(evaluator, grader), grader),
+            (model, kept.voices.get(model, names.voice), names.voice),
+            (cast.evaluator, kept.graders.get(cast.evaluator, names.grader), names.grader),
+            (trainee, kept.trainees.get(trainee, names.trainee), names.trainee),
         ):
             if was != now:
                 raise DataError(
                     f"was begun when {what!r} was {was}; now it is {now}: choose another --out", file=self._out
                 )
-        voices, graders = {**kept.voices, model: voice}, {**kept.graders, evaluator: grader}
-        self.manifest = kept.model_copy(update={"voices": voices, "graders": graders, "finished": None})
+        told = {
+            "voices": {**kept.voices, model: names.voice},
+            "graders": {**kept.graders, cast.evaluator: names.grader},
+            "trainees": kept.trainees | ({trainee: names.trainee} if names.trainee else {}),
+        }
+        self.manifest = kept.model_copy(update=told | {"finished": None})
         write_manifest(self._out, self.manifest)
 
     def close(self) -> None:
@@ -162,6 +168,7 @@ def _published(study: Study) -> dict[str, object]:
     data = study.model_dump(mode="json", exclude_defaults=False)
     data["model"] = shown(study.model)
     data["personas"] = [shown(name) for name in study.personas]
+    data["trainees"] = [shown(name) for name in study.trainees]
     for condition in data["conditions"]:
         condition["model"] = condition["model"] and shown(condition["model"])
     return data

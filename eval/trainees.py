@@ -45,6 +45,13 @@ class Script(Strict):
     on: dict[Intent, tuple[Words, ...]] = {}
     close: Words
 
+    @property
+    def lines(self) -> frozenset[str]:
+        """Everything that is ever said."""
+        return frozenset(
+            (self.greeting, *self.steps, *(line for some in self.on.values() for line in some), self.close)
+        )
+
 
 class ScenarioScripts(Strict):
     """The scripts of one scenario, one for each policy (`id` is the scenario's)."""
