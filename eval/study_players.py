@@ -23,6 +23,7 @@ from typing import NamedTuple, Self
 
 from eval.listeners import who_speaks
 from eval.playing import play_many
+from eval.remembering import Remembering
 from eval.study import Job
 from eval.study_rows import CallRow, VoiceRow, call_row
 from simulator.errors import SimulatorError
@@ -85,6 +86,7 @@ def players(cast: Cast, processes: int, threads: int) -> Iterator[tuple[Names, P
 
 def _open(cast: Cast, threads: int) -> _Company:
     parts = open_parts(cast.model, cast.evaluator, written=cast.model == "written")
+    parts.evaluator = Remembering(parts.evaluator)
     try:
         trainee = open_trainee(cast.trainee, parts) if cast.trainee else None
     except BaseException:
