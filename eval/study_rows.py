@@ -58,7 +58,8 @@ class LevelsRow(Frozen):
 class TurnRow(Frozen):
     """One trainee turn and what the caller made of it. `state`: after it; `written`: the caller's words are a line of the
     persona's file; `refused`: how many candidates the guard refused before them. Of a trainee whom a model plays: `asked`, the
-    techniques and faults that its profile asked of the turn, and `stood_in`, whether the words are the stand-in's."""
+    techniques and faults that its profile asked of the turn, and `stood_in`, whether the words after the greeting are the
+    stand-in's."""
 
     trainee: str
     levels: LevelsRow
@@ -154,7 +155,7 @@ def call_row(job: Job, call: Call) -> CallRow:
                 written=spoken.written if spoken else False,
                 refused=refused.count(at + 1),
                 asked=_asked(job.setting, number, settled=accepted),
-                stood_in=_stood_in(job.setting, call.transcript.turns[at].text),
+                stood_in=number > 0 and _stood_in(job.setting, call.transcript.turns[at].text),
             )
         )
         accepted = move.state.accepted

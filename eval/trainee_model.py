@@ -1,7 +1,8 @@
 """A trainee played by a language model, and the guard that keeps it in the trainee's part.
 
 The model reads the call as a play, what the trainee would have on the screen before it, and a stage direction for the next
-line: what the profile asks of this turn. A candidate is refused if it is the caller's part rather than the trainee's; after
+line: what the profile asks of this turn. The greeting is the stand-in's, as every desk has one; it also shows the
+model how one talks here. A candidate is refused if it is the caller's part rather than the trainee's; after
 the last refusal the profile's stand-in, a scripted trainee, says their line. All of it hangs on the call so far, the profile and the
 seed alone.
 """
@@ -9,6 +10,7 @@ seed alone.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from contextlib import closing
 from random import Random
 
@@ -16,7 +18,7 @@ from eval.listeners import who_speaks
 from eval.profiles import DOES, Profile
 from eval.trainees import ScriptedTrainee, scripts
 from simulator.call import Call
-from simulator.caller.choice import tidy, whole_end
+from simulator.caller.choice import SENTENCE_END, tidy, whole_end
 from simulator.caller.guard import alike
 from simulator.models.base import LanguageModel, Sampling
 from simulator.prompts import as_data, label_of
@@ -29,6 +31,8 @@ ATTEMPTS = 4
 SPEAKS = 0.5
 """Probability of being a service agent's (`eval.listeners`) from which a turn may pass as a trainee's: of held-out written
 lines 90 % of the trainees' pass, and 8 % of the callers'."""
+SENTENCES = 3
+"""Sentences after which a turn is not listened to any further."""
 GREETS, PARTS = "answers the phone and asks what is wrong", "says what was agreed, thanks the caller and says goodbye"
 _NO_WORDS = re.compile(
     r"^\s*[\w ]{1,24}:\s|\b(agent|caller|customer)\s*[:(\[]|[\[\]{}*_#<>|]|\b(as an ai|language model)\b", re.I
@@ -47,6 +51,8 @@ class ModelTrainee:
         """The next trainee turn of `call`. `key` names the call for the model's cache. Raises ModelError."""
         own = call.transcript.by(Speaker.TRAINEE)
         number, settled = len(own), call.state.accepted
+        if not own:
+            return self._stand_in.say(None, settled=False)
         segments = trainee_segments(self._profile, self._scenario, self._medium, call.transcript, self._seed, settled)
         last = call.transcript.last(Speaker.CALLER)
         for attempt in range(ATTEMPTS):
@@ -59,12 +65,22 @@ class ModelTrainee:
                 stop=("\n", '"'),
             )
             with closing(self._model.stream(segments, sampling, cache_key=key or None)) as pieces:  # type: ignore[type-var]
-                heard = "".join(pieces)
+                heard = _listened(pieces)
             text = tidy(heard[: whole_end(heard)])
             if not slip(text, last.text if last else "", [turn.text for turn in own]):
                 return text
         move = call.last_move
         return self._stand_in.say(move.plan.intent if move else None, settled=settled)
+
+
+def _listened(pieces: Iterator[str]) -> str:
+    """What is said until `SENTENCES` sentences have ended."""
+    heard = ""
+    for piece in pieces:
+        heard += piece
+        if len(SENTENCE_END.findall(heard)) >= SENTENCES:
+            break
+    return heard
 
 
 def slip(text: str, heard: str, own: list[str]) -> str:
