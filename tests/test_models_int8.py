@@ -127,12 +127,13 @@ def test_an_adapter_beside_the_weights_does_what_one_in_them_does(
 
 
 @pytest.mark.model
-def test_processors_with_narrower_vectors_compute_the_same(eight: Any, ids: list[int], tmp_path: Path) -> None:
+def test_processors_with_narrower_vectors_compute_it_too(eight: Any, ids: list[int], tmp_path: Path) -> None:
     """Laptops have 256-bit vectors where servers have 512. In a process of its own, compiled for those."""
     program = f"""
 import llvmlite.binding as b
-host = dict(b.get_host_cpu_features())
-b.get_host_cpu_features = lambda: host | {{"avx512vnni": False, "avxvnni": True}}
+host = b.get_host_cpu_features()
+host.update({{"avx512vnni": False, "avxvnni": True}})
+b.get_host_cpu_features = lambda: host
 from simulator.models import vectors
 assert vectors.LANES == 8
 import torch, numpy
@@ -147,7 +148,7 @@ numpy.save({str(tmp_path / "scores.npy")!r}, runner.scores([Work(runner.tape(), 
         [sys.executable, "-c", program], check=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}, timeout=300
     )
     (wanted,) = scores(eight.runner, Work(eight.runner.tape(), ids))
-    assert np.array_equal(np.load(tmp_path / "scores.npy"), wanted.numpy())
+    assert abs(np.load(tmp_path / "scores.npy") - wanted.numpy()).max() < 0.05  # sums of float32 in another order
 
 
 @pytest.mark.model
