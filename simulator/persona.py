@@ -7,12 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, ValidationInfo, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 
 from simulator.errors import UnknownNameError
 from simulator.vocabulary import Difficulty, Ending, Intent, Tag
 from simulator.yamlfile import FROM_FILE, Strict, read_folder, read_model
 
+TOLD = ConfigDict(use_attribute_docstrings=True)
+"""What is written under a field here is told where the field is shown."""
 Score = Annotated[float, Field(ge=0, le=10)]
 """A trait or a feeling, 0-10."""
 Gain = Annotated[float, Field(ge=0, le=4)]
@@ -41,6 +43,8 @@ class Voice(Strict):
 
 class Traits(Strict):
     """Numbers 0-10 that the state rule and the choice of intent read (5 = an average caller)."""
+
+    model_config = TOLD
 
     volatility: Score
     """How far a bad turn drives agitation up."""
@@ -71,6 +75,8 @@ class Start(Strict):
 
 class Level(Strict):
     """What one difficulty changes."""
+
+    model_config = TOLD
 
     provoke: Gain
     """Multiplies everything that makes matters worse."""

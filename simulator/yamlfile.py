@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from importlib.resources.abc import Traversable
+from io import StringIO
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 from unicodedata import category
@@ -27,6 +28,8 @@ version, a record stays as it was."""
 MAX_PARTS = 20_000
 """Values in one file, aliases counted each time; a persona has some hundreds."""
 _INVISIBLE_BUT_FINE = "\n\t\u200c\u200d\u00ad"
+WIDTH = 130
+"""Columns after which a long value is broken when it is written."""
 MAX_BYTES = 1_000_000
 """A persona or scenario is a few kilobytes; more is a mistake or an attack."""
 
@@ -52,12 +55,25 @@ def read_model(model: type[M], source: Path | Traversable) -> M:
 
 def parse_model(model: type[M], raw: bytes | str, name: str) -> M:
     """As `read_model`, from text already at hand; `name` is what errors call it."""
+    data, plain = load_yaml(raw, name)
+    try:
+        return model.model_validate(plain, context={FROM_FILE: True})
+    except ValidationError as error:
+        raise _explain(error, model, data, name) from error
+    except RecursionError as error:
+        raise DataError("is nested too deeply", file=name) from error
+
+
+def load_yaml(raw: bytes | str, name: str) -> tuple[Any, dict[str, Any]]:
+    """A mapping as YAML has it (with comments, quotes and line numbers, to be written back), and the same as plain data.
+    Raises DataError, calling it `name`."""
     try:
         text = raw.decode("utf-8-sig") if isinstance(raw, bytes) else raw
     except UnicodeDecodeError as error:
         raise DataError("is not UTF-8 text", file=name, line=raw[: error.start].count(b"\n") + 1) from error  # type: ignore[arg-type]
     yaml = YAML(typ="rt", pure=True)
     yaml.allow_duplicate_keys = False
+    yaml.preserve_quotes = True
     yaml.version = (1, 2)
     try:
         data = yaml.load(text)
@@ -75,12 +91,17 @@ def parse_model(model: type[M], raw: bytes | str, name: str) -> M:
         raise DataError(f"is not valid YAML: {problem}", file=name, line=mark.line + 1 if mark else None) from error
     except (YAMLError, RecursionError, ValueError) as error:
         raise DataError(f"is not valid YAML: {shorten(str(error)) or 'too deeply nested'}", file=name) from error
-    try:
-        return model.model_validate(plain, context={FROM_FILE: True})
-    except ValidationError as error:
-        raise _explain(error, model, data, name) from error
-    except RecursionError as error:
-        raise DataError("is nested too deeply", file=name) from error
+    return data, plain
+
+
+def dump_yaml(data: Any) -> str:
+    """A mapping from `load_yaml` as text again: comments, quotes and folds as they were, lists as our own files have them."""
+    yaml, text = YAML(typ="rt", pure=True), StringIO()
+    yaml.preserve_quotes = True
+    yaml.width = WIDTH
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.dump(data, text)
+    return text.getvalue()
 
 
 def check_folder(model: type[M], place: Path) -> tuple[list[Path], list[DataError]]:

@@ -117,7 +117,7 @@ class Person:
         return json.dumps(self.event(SEND, [kept, text, None]))
 
 
-LOAD, SEND, ACT, LOAD_CALIBRATE, ACT_CALIBRATE = 0, 1, 2, 10, 11
+LOAD, SEND, ACT, LOAD_CALIBRATE, ACT_CALIBRATE, LOAD_LAB, ACT_LAB, LAST = 0, 1, 2, 10, 11, 12, 13, 19
 """Numbers of the call page's events, as Gradio counts them (a test holds them)."""
 
 
@@ -150,7 +150,7 @@ def room(folder: Path, *, closed: bool = True, grades: tuple[Any, ...] = (), dat
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with open_store(database or folder / "calls.db") as store:
-        rehearsals = Rehearsals(builders.ScriptedVoice(), builders.ScriptedGrader(*grades), store)
+        rehearsals = Rehearsals(builders.ScriptedVoice(), builders.ScriptedGrader(*grades), store, own_data=folder)
         page, address = serve(rehearsals, "127.0.0.1", port, data_dir=folder, block=False, quiet=True, closed=closed)
         try:
             yield Served(address, rehearsals)

@@ -13,7 +13,22 @@ from urllib.parse import urlsplit
 import pytest
 from postgres import PASSWORD as PLACE_PASSWORD
 from postgres import Server
-from roomkit import ACT, ACT_CALIBRATE, CODE, LOAD, LOAD_CALIBRATE, PASSWORD, SEND, SETTINGS, Person, Served, room
+from roomkit import (
+    ACT,
+    ACT_CALIBRATE,
+    ACT_LAB,
+    CODE,
+    LAST,
+    LOAD,
+    LOAD_CALIBRATE,
+    LOAD_LAB,
+    PASSWORD,
+    SEND,
+    SETTINGS,
+    Person,
+    Served,
+    room,
+)
 
 from simulator.app.room.doors import DOORS, LONGEST_FORM, Door
 from simulator.workshop.records import Role
@@ -143,14 +158,16 @@ def test_the_numbers_of_the_events_are_those_of_the_page(ann: Person) -> None:
     assert (LOAD, "load") in kinds
     assert (SEND, "submit") in kinds
     assert (ACT, "act") in kinds
-    assert [i for i, kind in kinds if kind == "load"] == [LOAD, LOAD_CALIBRATE]
-    assert len(kinds) == ACT_CALIBRATE + 1
+    assert [i for i, kind in kinds if kind == "load"] == [LOAD, LOAD_CALIBRATE, LOAD_LAB]
+    assert len(kinds) == LAST + 1
 
 
 @pytest.mark.parametrize(
     "before", ["", "/", "/join", "/stored", "/room", "/room/..", "/static/..", "/assets/..", "/svelte/../.."]
 )
-@pytest.mark.parametrize("path", ["/config", "/gradio_api/info", "/calibrate", "/gradio_api/startup-events/../info"])
+@pytest.mark.parametrize(
+    "path", ["/config", "/gradio_api/info", "/calibrate", "/lab", "/gradio_api/startup-events/../info"]
+)
 def test_a_closed_page_has_no_way_round(before: str, path: str, served: Served) -> None:
     for asked in (before + path, f"{before}{path}/", (before + path).replace("..", "%2e%2e")):
         with socket.create_connection((urlsplit(served.address).hostname, urlsplit(served.address).port)) as bare:
@@ -160,7 +177,7 @@ def test_a_closed_page_has_no_way_round(before: str, path: str, served: Served) 
         assert int(answer.split()[1]) in (303, 307, 400, 403, 404) or "Join a workshop" in answer, asked
 
 
-@pytest.mark.parametrize("number", range(ACT_CALIBRATE + 1))
+@pytest.mark.parametrize("number", range(LAST + 1))
 def test_a_closed_page_answers_no_event_of_a_stranger(number: int, served: Served) -> None:
     stranger = served.person()
     assert stranger.event(number, [{"owner": "a" * 32, "call": ""}, "hi", None]) == [{"msg": "refused", "status": 403}]
@@ -294,6 +311,26 @@ def test_calibration_is_not_for_trainees(served: Served, ann: Person) -> None:
     for number, data in ((LOAD_CALIBRATE, [None]), (ACT_CALIBRATE, [{"owner": "a" * 32, "call": ""}])):
         assert "for whoever runs this server" in json.dumps(person.event(number, data, {"do": "home"}))
     assert "screen" in json.dumps(ann.event(LOAD_CALIBRATE, [None]))
+
+
+def test_the_persona_lab_is_for_facilitators(served: Served, ann: Person) -> None:
+    person, _ = fresh(served, ann)
+    for number in (LOAD_LAB, *range(ACT_LAB, LAST + 1)):
+        told = json.dumps(person.event(number, [{"owner": "a" * 32, "call": ""}], {"do": "open", "text": "anxious"}))
+        assert "changes callers for everybody" in told
+        assert "lab-text" not in told
+    assert "lab-text" in json.dumps(ann.event(LOAD_LAB, [None]))
+    assert "nav-lab" in ann.load()
+    assert "nav-lab" not in person.load()
+
+
+def test_on_an_open_page_the_persona_lab_is_for_this_machine(tmp_path: Path) -> None:
+    with room(tmp_path, closed=False) as app:
+        assert "lab-text" in json.dumps(app.person().event(LOAD_LAB, [None]))
+        for header in ({"x-forwarded-for": "192.0.2.7"}, {"host": "elsewhere.example"}):
+            told = json.dumps(app.person(**header).event(LOAD_LAB, [None]))
+            assert "lab-text" not in told
+            assert "changes callers for everybody" in told
 
 
 def test_an_open_page_stays_as_it_was(tmp_path: Path) -> None:

@@ -8,36 +8,49 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.app.identity import Browser, call_of, known
 from simulator.errors import CallError
+from simulator.settings import is_loopback
 from simulator.store import Store
 from simulator.workshop.codes import digest
 from simulator.workshop.records import Facilitator, Seat
 
 SEAT, LOGIN, FORM = "dcs_seat", "dcs_login", "dcs_form"
 """Cookies: a trainee's, a facilitator's, and that of somebody who is neither yet."""
+PASSED_ON = ("forwarded", "via", "x-forwarded-for", "x-real-ip")
+"""Headers by which a proxy says that a request came from elsewhere."""
 _LONGEST_KEY = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a browser's cookies say ('': nothing)."""
+    """What a browser's cookies say ('': nothing), and whether it runs on this very machine."""
 
     seat: str = ""
     login: str = ""
+    here: bool = False
 
 
 def keys_of(cookies: Mapping[str, str]) -> Keys:
     """The keys among those cookies."""
-    return Keys(*(cookies.get(name, "")[:_LONGEST_KEY] for name in (SEAT, LOGIN)))
+    return Keys(seat=cookies.get(SEAT, "")[:_LONGEST_KEY], login=cookies.get(LOGIN, "")[:_LONGEST_KEY])
 
 
 def keys_from(request: Any) -> Keys:
     """The keys that came with a Gradio event (a `gr.Request`): those of the HTTP request behind it, or none."""
-    return keys_of(request.request.cookies) if request.request is not None else Keys()
+    asked = request.request
+    return replace(keys_of(asked.cookies), here=_from_here(asked)) if asked is not None else Keys()
+
+
+def _from_here(asked: Any) -> bool:
+    """Whether that HTTP request comes from this machine, by a name of this machine (so that no page elsewhere can have sent
+    the browser), and nothing says that it was passed on."""
+    name = asked.url.hostname or ""
+    address = asked.client.host if asked.client else ""
+    return is_loopback(address) and is_loopback(name) and not any(header in asked.headers for header in PASSED_ON)
 
 
 class Gate:
@@ -79,3 +92,8 @@ class Gate:
         if self.facilitator(keys) is None and self.seat(keys) is not None:
             raise CallError("this page is for whoever runs this server: your workshop is at /workshop")
         return self.known(kept, Keys(login=keys.login))
+
+    def may_tune(self, keys: Keys) -> bool:
+        """Whether that browser may change callers for everybody: a facilitator's, or one on this very machine that is
+        nobody's seat."""
+        return self.facilitator(keys) is not None or (keys.here and not self.closed and self.seat(keys) is None)

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from simulator.app.after import After
 from simulator.app.call_view import notes, stage
+from simulator.app.catalogue import Catalogue
 from simulator.app.gate import Gate, Keys
 from simulator.app.history_view import history
 from simulator.app.identity import Browser, newcomer
@@ -21,9 +22,9 @@ from simulator.app.views import View, banner, guarded, signal
 from simulator.consent import ask_first
 from simulator.errors import CallError, DataError, FormatError, SimulatorError, UnknownNameError
 from simulator.measured import curve_of
-from simulator.persona import Persona, personas
+from simulator.persona import Persona
 from simulator.rehearsal import Choices, Rehearsal, Rehearsals
-from simulator.scenario import Scenario, scenarios
+from simulator.scenario import Scenario
 from simulator.session import clean
 from simulator.vocabulary import Difficulty, Intensity, Register
 from simulator.workshop.rules import allowed
@@ -36,22 +37,15 @@ _FIRST = ("furious_repeated_failure", "telecom_double_billing")
 Data = Mapping[str, Any]
 
 
-def catalogue(rehearsals: Rehearsals) -> tuple[dict[str, Persona], dict[str, Scenario]]:
-    """Every caller and situation there is, the user's own included; callers with a content note come last."""
-    own = rehearsals.own_data
-    found = personas(own / "personas" if own else None)
-    callers = dict(sorted(found.items(), key=lambda item: bool(item[1].content_note.strip())))
-    return callers, scenarios(own / "scenarios" if own else None)
-
-
 class Handlers:
     """The page's events as generators of views. One for a process; keeps nothing between two events."""
 
-    def __init__(self, rehearsals: Rehearsals, gate: Gate | None = None) -> None:
-        """`gate`: who comes in; without one everybody does."""
+    def __init__(self, rehearsals: Rehearsals, gate: Gate | None = None, known: Catalogue | None = None) -> None:
+        """`gate`: who comes in; without one everybody does. `known`: whom and what there is to choose."""
         self.rehearsals = rehearsals
         self.gate = gate or Gate(rehearsals.store)
-        self.personas, self.scenarios = catalogue(rehearsals)
+        known = known or Catalogue(rehearsals)
+        self.personas, self.scenarios = known.personas, known.scenarios
         self.after = After(rehearsals)
         self._acts: dict[str, Callable[[Browser, Data], Iterator[View]]] = {
             "pick": self._pick, "start": self._start, "new": self._new, "history": self._history, "page": self._history,
@@ -79,6 +73,8 @@ class Handlers:
         browser = browser or newcomer()
         if browser.seat is not None:
             yield {"bar": topbar(TITLE, workshop=browser.seat.workshop.settings.title)}
+        elif self.gate.may_tune(keys):
+            yield {"bar": topbar(TITLE, lab=True)}
         yield {"me": browser.kept, "setup": self.form(browser), "preview": self._preview(browser, {})}
         found = None if fresh else self._current(browser, deliberate=isinstance(kept, dict) and kept.get("call") == "")
         if found is None:

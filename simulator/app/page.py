@@ -9,9 +9,11 @@ from typing import Any
 import gradio as gr
 
 from simulator.app import calibrate_page
+from simulator.app.catalogue import Catalogue
 from simulator.app.gate import Gate, keys_from
 from simulator.app.handlers import Handlers
 from simulator.app.identity import STORAGE_KEY
+from simulator.app.lab import page as lab_page
 from simulator.app.listening import Listeners
 from simulator.app.region import filling, placed, region
 from simulator.app.topbar import TITLE, topbar
@@ -29,7 +31,9 @@ def static(name: str) -> str:
 
 def head() -> str:
     """What goes into the page's head: our style and our script, both inline, so that nothing is fetched."""
-    styles, scripts = ("".join(static(f"{name}.{ending}") for name in ("app", "calibrate")) for ending in ("css", "js"))
+    styles, scripts = (
+        "".join(static(f"{name}.{ending}") for name in ("app", "calibrate", "lab")) for ending in ("css", "js")
+    )
     return f"<style>{styles}</style><script>{scripts}</script>"
 
 
@@ -47,11 +51,14 @@ def build(
     gate: Gate | None = None,
     listeners: Listeners | None = None,
     shared: bool = False,
+    known: Catalogue | None = None,
 ) -> gr.Blocks:
     """The page for these rehearsals. `secret`: with which browsers keep who they are (`identity.storage_secret`);
-    `gate`: who comes in; `listeners`: who is told when a page has gone; `shared`: whether other machines can open it."""
+    `gate`: who comes in; `listeners`: who is told when a page has gone; `shared`: whether other machines can open it;
+    `known`: whom and what there is to choose."""
     gate, listeners = gate or Gate(rehearsals.store), listeners or Listeners()
-    handlers = Handlers(rehearsals, gate)
+    known = known or Catalogue(rehearsals)
+    handlers = Handlers(rehearsals, gate, known)
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as page:
         me = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=secret)
         with gr.Column(elem_id="app"):
@@ -110,4 +117,5 @@ def build(
         for part in (bar, resume, setup, preview, stage, notes, debrief, history):
             part.act(on_act, inputs=[me, say], trigger_mode="multiple", **how)
     calibrate_page.add(page, rehearsals, secret=secret, gate=gate, title=TITLE, shared=shared)
+    lab_page.add(page, rehearsals, known, secret=secret, gate=gate, title=TITLE)
     return page

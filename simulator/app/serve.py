@@ -9,8 +9,8 @@ from typing import Any
 import gradio as gr
 from starlette.middleware import Middleware
 
+from simulator.app.catalogue import Catalogue
 from simulator.app.gate import Gate
-from simulator.app.handlers import catalogue
 from simulator.app.identity import storage_secret
 from simulator.app.listening import Doorkeeper, Listeners
 from simulator.app.page import build, head, theme
@@ -43,9 +43,11 @@ def serve(
     at = host or settings().host
     gate = Gate(rehearsals.store, closed=closed)
     secret = storage_secret(data_dir or settings().data_dir)
-    listeners = Listeners()
-    page = build(rehearsals, secret=secret, gate=gate, listeners=listeners, shared=not is_loopback(at))
-    room = Room(rehearsals, gate, *catalogue(rehearsals))
+    listeners, known = Listeners(), Catalogue(rehearsals)
+    page = build(
+        rehearsals, secret=secret, gate=gate, listeners=listeners, shared=not is_loopback(at), known=known
+    )
+    room = Room(rehearsals, gate, known.personas, known.scenarios)
     middleware = [Middleware(Turnstile, room=room), Middleware(Doorkeeper, listeners=listeners)]
     _, address, _ = page.queue(default_concurrency_limit=None, api_open=False).launch(
         server_name=at,

@@ -7,10 +7,10 @@ from simulator.app.markup import esc, icon
 TITLE = "Difficult-customer simulator"
 
 
-def topbar(title: str, *, calls: bool = True, workshop: str = "") -> str:
+def topbar(title: str, *, calls: bool = True, workshop: str = "", lab: bool = False) -> str:
     """Name, the ways to go, light or dark; and where finished caller turns are announced to screen readers. `calls`: on
     the page where calls are taken; else on the one beside it. `workshop`: title of the one that the trainee is in; then
-    the page's script keeps asking what the facilitator says."""
+    the page's script keeps asking what the facilitator says; `lab`: this browser may use the persona lab."""
     beside = (
         '<a class="btn ghost" id="nav-workshop" href="./workshop">Workshop</a>'
         if workshop
@@ -24,7 +24,7 @@ def topbar(title: str, *, calls: bool = True, workshop: str = "") -> str:
     ways = (
         '<button type="button" class="btn ghost" id="nav-new" data-act="new">New call</button>'
         '<button type="button" class="btn ghost" id="nav-history" data-act="history">Your calls</button>'
-        f"{beside}"
+        f"{beside}{_LAB if lab else ''}"
         if calls
         else '<a class="btn ghost" id="nav-calls" href="./">Calls</a>'
     )
@@ -39,6 +39,7 @@ def topbar(title: str, *, calls: bool = True, workshop: str = "") -> str:
     )
 
 
+_LAB = '<a class="btn ghost" id="nav-lab" href="./lab">Lab</a>'
 _LOGO = (
     '<svg width="26" height="26" viewBox="0 0 26 26" aria-hidden="true" focusable="false"><rect width="26" '
     'height="26" rx="8" '

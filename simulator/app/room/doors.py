@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from simulator.app.gate import keys_of
+from simulator.app.gate import PASSED_ON, keys_of
 from simulator.app.room import desk, entrance, group_page, live, progress_page, review, trainee
 from simulator.app.room.visit import FORM, HEADERS, Room, Visit, page, see, with_cookie
 from simulator.app.views import puzzled
@@ -173,7 +173,7 @@ def _visit(request: Request, form: Mapping[str, list[str]], room: Room, role: Ro
         address=request.client.host if request.client else "",
         origin=f"{request.url.scheme}://{request.headers.get('host', '')}",
         secure=request.url.scheme == "https",
-        forwarded=any(name in request.headers for name in ("forwarded", "via", "x-forwarded-for", "x-real-ip")),
+        forwarded=any(name in request.headers for name in PASSED_ON),
         key=bound,
         login=keys.login,
         facilitator=room.gate.facilitator(keys),

@@ -81,7 +81,9 @@
     if (name === "setup") restore(element);
     if (name === "preview") gate(element);
     if (name === "bar") joined($("#room-strip", element));
+    element.dispatchEvent(new CustomEvent("drawn", { bubbles: true, detail: name }));
   }
+  DCS.act = (name, data) => drawn[name]?.(data);
 
   const form = () => {
     const f = $("#setup-form");
