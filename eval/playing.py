@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 
@@ -109,13 +110,21 @@ def words(session: Session, setting: Setting, model: LanguageModel | None = None
 
 
 def play(
-    setting: Setting, voice: Speech, evaluator: Grader, *, turns: int = 30, trainee: LanguageModel | None = None
+    setting: Setting,
+    voice: Speech,
+    evaluator: Grader,
+    *,
+    turns: int = 30,
+    trainee: LanguageModel | None = None,
+    go_on: Callable[[], None] = lambda: None,
 ) -> Call:
-    """The call, played to its end or for `turns` trainee turns; `trainee`: the model of a trainee that has a profile."""
+    """The call, played to its end or for `turns` trainee turns; `trainee`: the model of a trainee that has a profile.
+    `go_on` is called before every step of it: what it raises ends the call there, also in the middle of a line."""
     session = started(setting, voice, evaluator)
     for said in islice(words(session, setting, trainee), turns):
-        for _ in session.submit(said):
-            pass
+        with closing(session.submit(said)) as happening:  # type: ignore[type-var]
+            for _ in happening:
+                go_on()
     return session.call
 
 
@@ -127,13 +136,15 @@ def play_many(
     turns: int = 30,
     at_once: int = AT_ONCE,
     trainee: LanguageModel | None = None,
+    go_on: Callable[[], None] = lambda: None,
 ) -> Iterator[tuple[int, Call]]:
     """Every call of `settings`, each as soon as it has ended, with its place in `settings`. The order is nobody's promise,
     what happens in each call is: it depends on its own setting only, whatever else is played beside it. `at_once` are played
-    at the same time, so that a model reads its weights once for the next words of all of them."""
+    at the same time, so that a model reads its weights once for the next words of all of them. `go_on` as in `play`."""
     with ThreadPoolExecutor(at_once) as pool:
         playing = {
-            pool.submit(play, s, voice, evaluator, turns=turns, trainee=trainee): n for n, s in enumerate(settings)
+            pool.submit(play, s, voice, evaluator, turns=turns, trainee=trainee, go_on=go_on): place
+            for place, s in enumerate(settings)
         }
         try:
             for ended in as_completed(playing):

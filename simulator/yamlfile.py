@@ -55,7 +55,11 @@ def read_model(model: type[M], source: Path | Traversable) -> M:
 
 def parse_model(model: type[M], raw: bytes | str, name: str) -> M:
     """As `read_model`, from text already at hand; `name` is what errors call it."""
-    data, plain = load_yaml(raw, name)
+    return validated(model, *load_yaml(raw, name), name)
+
+
+def validated(model: type[M], data: Any, plain: dict[str, Any], name: str) -> M:
+    """What `load_yaml` gave as one `model`. Raises DataError naming file, line and key."""
     try:
         return model.model_validate(plain, context={FROM_FILE: True})
     except ValidationError as error:

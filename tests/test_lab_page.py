@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
+import threading
+import time
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from browser import launched, served
 from builders import ScriptedGrader
 from playwright.sync_api import Browser, Page, expect
+from studykit import WordGrader
 from test_app_pages import SCRIPT, checked, together
 from test_calibrate_page import LEAVING, fits
 
+from eval.quick import check as quick_check
 from simulator.app.catalogue import Catalogue
 from simulator.app.gate import Gate, Keys
 from simulator.app.lab.lab import Lab
 from simulator.app.views import View
 from simulator.caller.written import WrittenVoice
 from simulator.persona import personas
+from simulator.quick import GROUP, NAME
 from simulator.rehearsal import Rehearsals
 from simulator.store import open_store
 from simulator.versions import history, in_use, shipped
@@ -44,7 +51,7 @@ def known(rehearsals: Rehearsals) -> Catalogue:
 
 @pytest.fixture
 def lab(rehearsals: Rehearsals, known: Catalogue) -> Lab:
-    return Lab(rehearsals, known, Gate(rehearsals.store))
+    return Lab(rehearsals, known, Gate(rehearsals.store), lambda: quick_check)
 
 
 @pytest.fixture
@@ -203,6 +210,167 @@ def test_what_makes_no_sense_is_told(lab: Lab, data: object) -> None:
     assert set(together(lab.act(opened(lab), data, HERE))) == {"banner"}
 
 
+# ---- talking to both ----
+
+
+def hidden(markup: str) -> dict[str, str]:
+    """The hidden fields of the talk that is shown."""
+    form = markup[markup.index("both-say") :]
+    return {k: unescape(v) for k, v in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form)}
+
+
+def talk(lab: Lab, me: dict[str, str], edited: str, *said: str, before: str = "saved") -> View:
+    chosen = {"opened": WHO, "before": before, "scenario": "telecom_double_billing", "difficulty": "easy", "seed": "4"}
+    view = act(lab, me, "begin", **chosen, text=edited)
+    for words in said:
+        view = act(lab, me, "say", **hidden(view["talk"]), say=words, text=edited)
+    return view
+
+
+def side(markup: str, number: int) -> list[str]:
+    """What one of the two has answered, turn by turn."""
+    articles = re.findall(r'<article class="both-side">(.*?)</article>', markup, re.DOTALL)
+    return articles[number::2]
+
+
+def test_the_same_text_twice_gives_the_same_call_twice(lab: Lab) -> None:
+    said = ("Good morning, Sam speaking.", "I am sorry.", "I will refund it today.")
+    markup = talk(lab, opened(lab), shipped(WHO) or "", *said)["talk"]
+    checked(markup)
+    assert len(side(markup, 0)) == 3
+    strip = [re.sub(r"<h3.*?</h3>", "", a) for a in side(markup, 0)]
+    assert strip == [re.sub(r"<h3.*?</h3>", "", a) for a in side(markup, 1)]
+    assert "different things" not in markup
+
+
+def test_an_edit_shows_in_the_state_beside_the_saved_version(lab: Lab) -> None:
+    edited = (shipped(WHO) or "").replace("agitation: 6", "agitation: 1").replace("trust: 4", "trust: 9")
+    markup = talk(lab, opened(lab), edited, "Good morning.")["talk"]
+    agitation = [re.search(r'aria-label="agitation".*?aria-valuenow="([\d.]+)"', side(markup, n)[0]) for n in (0, 1)]
+    values = [float(found[1]) for found in agitation if found]
+    assert values[0] - values[1] == pytest.approx(5, abs=0.2)
+    assert "What moved them" in markup
+
+
+def test_a_talk_goes_on_after_a_restart(lab: Lab, rehearsals: Rehearsals, known: Catalogue) -> None:
+    me, text = opened(lab), shipped(WHO) or ""
+    before = talk(lab, me, text, "Good morning.", "I am sorry.")["talk"]
+    whole = talk(lab, me, text, "Good morning.", "I am sorry.", "I see.")["talk"]
+    anew = Lab(rehearsals, known, Gate(rehearsals.store))  # it has heard of no talk
+    after = act(anew, me, "say", **hidden(before), say="I see.", text=text)["talk"]
+    assert side(after, 1) == side(whole, 1)
+    stranger = together(lab.load(None, HERE))["me"]  # the id alone opens nobody's talk: their own is begun
+    assert (
+        len(side(act(lab, stranger, "say", **(hidden(before) | {"said": "[]"}), say="Hi.", text=text)["talk"], 0)) == 1
+    )
+
+
+def test_the_same_words_are_said_again_to_another_text(lab: Lab) -> None:
+    me, text = opened(lab), shipped(WHO) or ""
+    first = talk(lab, me, text, "Good morning.", "You should have read the terms.")["talk"]
+    edited = text.replace("volatility: 7", "volatility: 10")
+    again = act(lab, me, "again", **hidden(first), text=edited)["talk"]
+    assert hidden(again)["said"] == hidden(first)["said"]
+    assert side(again, 0) == side(first, 0)
+    assert side(again, 1) != side(first, 1)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"scenario": "nowhere"},
+        {"difficulty": "brutal"},
+        {"seed": "-1"},
+        {"before": "9"},
+        {"text": "id: x"},
+        {"said": "{"},
+    ],
+)
+def test_a_talk_that_makes_no_sense_is_told(lab: Lab, wrong: dict[str, str]) -> None:
+    me = opened(lab)
+    chosen = {"opened": WHO, "before": "saved", "scenario": "telecom_double_billing", "difficulty": "easy", "seed": "4"}
+    chosen |= {"talk": "unknown", "said": "[]", "say": "Hi.", "text": shipped(WHO) or ""}
+    view = act(lab, me, "say", **(chosen | wrong))
+    assert set(view) == {"banner"}
+
+
+# ---- the quick check ----
+
+
+def checking(lab: Lab, me: dict[str, str], edited: str, **other: str) -> Iterator[View]:
+    chosen = {"opened": WHO, "before": "saved", "calls": "12", "difficulty": "medium", "words": "written"}
+    return lab.act(me, {"do": "check", **chosen, "text": edited, **other}, HERE)
+
+
+def test_an_edit_moves_what_it_should_and_the_check_says_so(rehearsals: Rehearsals, known: Catalogue) -> None:
+    rehearsals.evaluator = WordGrader()
+    lab = Lab(rehearsals, known, Gate(rehearsals.store), lambda: quick_check)
+    me, text = opened(lab), shipped(WHO) or ""
+    views = list(
+        checking(lab, me, text.replace("talkativeness: 5", "talkativeness: 10").replace("patience: 6", "patience: 9"))
+    )
+    checked(views[-1]["check"])
+    run = lab._checking.of(me["owner"], WHO)
+    assert run is not None and run.found is not None, views[-1]
+    assert run.done == run.total == 24
+    found = {m.name: m for m in run.found.measures}
+    assert found["wanders"].moved
+    assert (found["wanders"].difference.value or 0) > 0
+    assert (found["trainee turns"].difference.value or 0) > 0
+    assert 'class="moved"' in views[-1]["check"]
+    assert "12 calls with each" in act(lab, me, "open", text=WHO)["check"]  # also after a reload
+
+
+def test_no_edit_moves_nothing(rehearsals: Rehearsals, known: Catalogue) -> None:
+    lab = Lab(rehearsals, known, Gate(rehearsals.store), lambda: quick_check)
+    me = opened(lab)
+    shown = list(checking(lab, me, shipped(WHO) or "", calls="5"))[-1]["check"]
+    assert "No measure moved" in shown
+    assert 'class="moved"' not in shown
+
+
+class SlowGrader(ScriptedGrader):
+    """Takes a while for each turn, and counts them."""
+
+    asked = 0
+
+    def grade(self, *args: Any, **kwargs: Any) -> Any:
+        self.asked += 1
+        time.sleep(0.05)
+        return super().grade(*args, **kwargs)
+
+
+def test_cancel_stops_the_calls(rehearsals: Rehearsals, known: Catalogue) -> None:
+    grader = rehearsals.evaluator = SlowGrader()
+    lab = Lab(rehearsals, known, Gate(rehearsals.store), lambda: quick_check)
+    me, text = opened(lab), shipped(WHO) or ""
+    happening = checking(lab, me, text, calls="200")
+    assert "of 400 calls played" in next(happening)["check"]
+    assert "running on this server" in together(checking(lab, me, text))["banner"]
+    act(lab, me, "cancel", what=WHO)
+    assert "Cancelled after" in list(happening)[-1]["check"]
+    asked = grader.asked
+    time.sleep(0.5)
+    assert grader.asked == asked
+    assert not [t for t in threading.enumerate() if t.name == "quick-check"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"calls": "4"}, {"calls": "201"}, {"calls": ""}, {"difficulty": "x"}, {"text": "id: x"}]
+)
+def test_a_check_that_makes_no_sense_is_told(lab: Lab, wrong: dict[str, str]) -> None:
+    edited = wrong.pop("text", shipped(WHO) or "")
+    assert set(together(checking(lab, opened(lab), edited, **wrong))) == {"banner"}
+
+
+def test_the_check_is_registered_for_the_program() -> None:
+    import tomllib
+
+    points = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]["entry-points"]
+    module, _, name = points[GROUP][NAME].partition(":")
+    assert getattr(importlib.import_module(module), name) is quick_check
+
+
 # ---- a real browser ----
 
 
@@ -260,6 +428,16 @@ def test_a_researcher_edits_saves_and_compares(chromium: Browser, address: str, 
     page.locator("#lab-compare").click()
     expect(page.locator(".diff")).to_contain_text("+  volatility: 2")
     shoot(page, "3-versions")
+    page.locator("#tab-talk").click()
+    page.locator("#talk-before").select_option("shipped")
+    page.locator("#talk-begin").click()
+    for words in ("Good morning, Sam speaking.", "Calm down, please.", "I will put it right today, by noon."):
+        page.locator("#lab-say").fill(words)
+        page.locator("#lab-say").press("Enter")
+        expect(page.locator(".both-mine").last).to_contain_text(words)
+        expect(page.locator("#lab-send")).to_be_enabled()
+    expect(page.locator(".both-side")).to_have_count(6)
+    shoot(page, "4-talk", whole=True)
     assert [c for c in complaints if not LEAVING.search(c)] == []
     context.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 from zlib import crc32
 
 from simulator.app.lab.sheet import LEFT, Box, boxes, held
-from simulator.app.markup import ENDINGS, esc, icon, joined, plural, tag_label, when
+from simulator.app.markup import ENDINGS, esc, icon, joined, of_call, plural, tag_label, when
 from simulator.errors import DataError
 from simulator.persona import WRITTEN, Level, Persona, Start, Traits
 from simulator.versions import LONGEST_NOTE, Version
@@ -77,10 +77,10 @@ def saving(opened: str, newest: int) -> str:
     )
 
 
-def text_box(opened: str, text: str) -> str:
+def text_box(opened: str, text: str, *, opening: bool = False) -> str:
     """The YAML text. Another text is another box, so that what the server writes takes the place of what was typed."""
     return (
-        '<p class="note plain" id="lab-draft" role="status" hidden>Your unsaved changes from before are back. '
+        f'<p class="note plain" id="lab-draft" role="status" {of_call(opened, opening=opening)} hidden>Your unsaved changes from before are back. '
         '<button type="button" class="btn small" data-drop>Drop them</button></p>'
         '<label class="lab-label" for="lab-text">The same as YAML</label>'
         f'<textarea id="lab-text" data-k="text-{esc(opened)}-{_sum(text)}" data-opened="{esc(opened)}" spellcheck="false" '
@@ -88,7 +88,7 @@ def text_box(opened: str, text: str) -> str:
     )
 
 
-def state(problem: DataError | None, changed: bool) -> str:
+def state(opened: str, problem: DataError | None, changed: bool, *, opening: bool = False) -> str:
     """What is wrong with the text, or that nothing is; and whether it is saved."""
     if problem is not None:
         place = (
@@ -98,24 +98,26 @@ def state(problem: DataError | None, changed: bool) -> str:
         )
         message = problem.message[:1].upper() + problem.message[1:]
         return (
-            f'<div class="note bad" id="lab-state-text" data-key="{esc(problem.key or "")}">{icon("alert")} {place}'
+            f'<div class="note bad" id="lab-state-text" data-key="{esc(problem.key or "")}" '
+            f"{of_call(opened, opening=opening)}>{icon('alert')} {place}"
             f"<span>{esc(message)}</span></div>"
         )
     word = "Valid; not saved yet." if changed else "Valid, and as it is saved."
     kind = "plain" if changed else "good"
     return (
-        f'<div class="note {kind}" id="lab-state-text"{"" if changed else " data-saved"}>{icon("check")} '
+        f'<div class="note {kind}" id="lab-state-text"{"" if changed else " data-saved"} '
+        f"{of_call(opened, opening=opening)}>{icon('check')} "
         f"<span>{word}</span></div>"
     )
 
 
-def form(data: Mapping[str, Any] | None) -> str:
+def form(opened: str, data: Mapping[str, Any] | None, *, opening: bool = False) -> str:
     """The form of a file that can be read as YAML; without one, why there is none."""
     if data is None:
-        return '<p class="note warn">The form comes back once the text can be read as YAML again.</p>'
+        return f'<p class="note warn" {of_call(opened, opening=opening)}>The form comes back once the text can be read as YAML again.</p>'
     levels = joined(_level(data, d) for d in Difficulty)
     return (
-        '<form id="lab-form" autocomplete="off">'
+        f'<form id="lab-form" autocomplete="off" {of_call(opened, opening=opening)}>'
         + _part(
             "Who they are",
             _text(data, "label", "Label")
