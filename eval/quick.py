@@ -7,7 +7,7 @@ values are corrected by Holm's method for the number of measures. Twenty calls s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from eval.intervals import Estimate, holm, mean, paired, share
 from eval.playing import Setting, play_many
@@ -21,6 +21,7 @@ from simulator.scenario import scenarios
 
 TRAINEES = (Policy.GOOD, Policy.HOLLOW, Policy.EXCELLENT, Policy.HOSTILE, Policy.COLD)
 """Who calls the caller's bluff: from the best to the worst way of handling a call."""
+BREAKS = "breaks a principle"
 SHARES = frozenset({"won", "given up"})
 AT_ONCE = 4
 """Calls played at the same time: fewer than in a study, for somebody may be in a call here."""
@@ -47,9 +48,26 @@ def check(asked: Asked, told: Callable[[int], None], stop: Callable[[], bool]) -
         f"Trainees: {', '.join(policy.value for policy in TRAINEES)}, in turn; situations in turn; difficulty "
         f"{asked.difficulty.value}; seeds 0 to {asked.calls - 1}.",
         f"Words: {asked.voice.name}; grades: {asked.grader.name}.",
-        "Intervals: 95 %, situations drawn anew; p: randomisation test of pairs, corrected for the number of measures (Holm).",
+        "Intervals: 95 %, situations drawn anew; p: randomisation test of pairs, corrected for the number of measures (Holm). "
+        "A measure counts as moved if its interval leaves 0 out and p is below .05.",
     )
-    return Checked(_measured(before, after), asked.calls, notes)
+    extra = {BREAKS: _breaking(asked, found, go_on)} if asked.keeper and asked.after.principles else {}
+    if extra and asked.keeper:
+        notes += (f"{BREAKS}: share of the caller's turns of which {asked.keeper.name} says so; it is often wrong.",)
+    return Checked(_measured(before, after, extra), asked.calls, notes)
+
+
+def _breaking(asked: Asked, rows: Sequence[CallRow], go_on: Callable[[], None]) -> list[float]:
+    """For each call the share of the caller's turns that break a principle of the edited version."""
+    assert asked.keeper is not None
+    found = []
+    for row in rows:
+        broken = 0
+        for turn in row.turns:
+            go_on()
+            broken += bool(asked.keeper.broken(asked.after.principles, turn.caller))
+        found.append(broken / max(1, len(row.turns)))
+    return found
 
 
 def _settings(asked: Asked, persona: Persona, condition: str) -> list[Setting]:
@@ -67,8 +85,10 @@ def _settings(asked: Asked, persona: Persona, condition: str) -> list[Setting]:
     ]
 
 
-def _measured(before: Sequence[CallRow], after: Sequence[CallRow]) -> tuple[Measure, ...]:
-    """Every measure of a study that is not 0 in all of these calls."""
+def _measured(
+    before: Sequence[CallRow], after: Sequence[CallRow], extra: Mapping[str, Sequence[float]]
+) -> tuple[Measure, ...]:
+    """Every measure of a study that is not 0 in all of these calls; `extra`: further ones, a figure for each call."""
     groups = [row.scenario for row in before]
     names, pairs = list[str](), list[tuple[list[float], list[float]]]()
     for name, of in MEASURES.items():
@@ -76,6 +96,9 @@ def _measured(before: Sequence[CallRow], after: Sequence[CallRow]) -> tuple[Meas
         if any(values[0]) or any(values[1]):
             names.append(name)
             pairs.append(values)
+    for name, figures in extra.items():
+        names.append(name)
+        pairs.append((list(figures[: len(before)]), list(figures[len(before) :])))
     gaps = [paired(first, second, groups) for first, second in pairs]
     ps = holm([gap.p for gap in gaps])
     return tuple(

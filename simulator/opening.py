@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from simulator.ahead import Ahead, Pause
 from simulator.calibration.scaled import Scaled, machine_of
 from simulator.call import Call, Due
+from simulator.caller.principles import Keeper
 from simulator.caller.stand_in import ServerVoice
 from simulator.caller.voice import Voice
 from simulator.caller.written import WrittenVoice
@@ -248,7 +249,8 @@ def _voice_and_evaluator(
         raise
     go_offline()
     told = f"The caller's model is {why[:-1] if why.endswith('.') else why}; {its_model.info.name} grades"
-    parts = Parts(Voice(caller), grader, f"{told}.", caller, None if its_model is caller else its_model)
+    keeper = Keeper(caller) if chosen.keep_principles and isinstance(caller, DecidingModel) else None
+    parts = Parts(Voice(caller, keeper), grader, f"{told}.", caller, None if its_model is caller else its_model)
     if isinstance(caller, ServerModel):
         parts.stand_in = its_model if stand_in else None
         parts.voice = ServerVoice(caller, chosen.server_deadline, Voice(its_model) if stand_in else None)

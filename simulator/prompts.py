@@ -216,6 +216,15 @@ def decision_segments(
     return (rubric_words, *evaluator_segments(turn, transcript, brief), question)
 
 
+def principle_segments(principle: str, line: str) -> tuple[str, ...]:
+    """The question whether a caller's line keeps to a principle of its persona: yes or no is to follow. Lines that are asked
+    about the same principle share all but the end."""
+    return (
+        f"A rule for a character: {as_data(principle, 300).rstrip('.')}.\n",
+        f'The character says: "{as_data(line)}"\nDoes the line keep to the rule? Answer yes or no: "',
+    )
+
+
 def label_of(speaker: Speaker) -> str:
     """The name of a speaker in a transcript that a model reads."""
     return AGENT if speaker is Speaker.TRAINEE else CALLER

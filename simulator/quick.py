@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from typing import Protocol
 
+from simulator.caller.principles import Keeper
 from simulator.errors import DataError
 from simulator.persona import Persona
 from simulator.session import Grader, Speech
@@ -20,11 +21,14 @@ GROUP, NAME = "simulator.lab", "check"
 CALLS = 20
 """Calls that each version takes, if nobody says otherwise."""
 FEWEST, MOST = 5, 200
+CHANCE = 0.05
+"""Corrected p below which a difference counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Two versions of a caller; each takes the same `calls` calls."""
+    """Two versions of a caller; each takes the same `calls` calls. `keeper`: who says whether lines
+    keep to the edited version's principles (None: nobody counts)."""
 
     before: Persona
     after: Persona
@@ -32,6 +36,7 @@ class Asked:
     grader: Grader
     calls: int = CALLS
     difficulty: Difficulty = Difficulty.MEDIUM
+    keeper: Keeper | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +61,11 @@ class Measure:
 
     @property
     def moved(self) -> bool:
-        """Whether the interval of the difference leaves 0 out."""
+        """Whether chance alone hardly does this: the interval of the difference leaves 0 out, and the corrected p says so."""
         d = self.difference
-        return d.low is not None and d.high is not None and (d.low > 0 or d.high < 0)
+        if d.low is None or d.high is None or self.p is None:
+            return False
+        return not d.low <= 0 <= d.high and self.p < CHANCE
 
 
 @dataclass(frozen=True, slots=True)

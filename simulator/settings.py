@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     """auto, standard, small, a hub name, a folder, a .gguf file, or http://host/v1#model."""
     tuned: bool = True
     """Whether an embedded model speaks with the adapter that was trained for callers."""
+    keep_principles: bool = False
+    """Whether the caller's model is asked which of its candidates keep to the persona's principles, and those are preferred."""
     evaluator: str = "auto"
     """auto (shares the caller's model where that is an embedded one), standard or small."""
     second_opinion: str = ""

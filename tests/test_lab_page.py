@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import threading
@@ -27,7 +26,7 @@ from simulator.app.lab.lab import Lab
 from simulator.app.views import View
 from simulator.caller.written import WrittenVoice
 from simulator.persona import personas
-from simulator.quick import GROUP, NAME
+from simulator.quick import GROUP, NAME, installed
 from simulator.rehearsal import Rehearsals
 from simulator.store import open_store
 from simulator.versions import history, in_use, shipped
@@ -363,12 +362,48 @@ def test_a_check_that_makes_no_sense_is_told(lab: Lab, wrong: dict[str, str]) ->
     assert set(together(checking(lab, opened(lab), edited, **wrong))) == {"banner"}
 
 
-def test_the_check_is_registered_for_the_program() -> None:
+@pytest.fixture
+def harness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The harness as it is installed: its entry point, as pyproject.toml has it."""
     import tomllib
 
     points = tomllib.loads((Path(__file__).parent.parent / "pyproject.toml").read_text())["project"]["entry-points"]
-    module, _, name = points[GROUP][NAME].partition(":")
-    assert getattr(importlib.import_module(module), name) is quick_check
+    info = tmp_path / "site" / "harness-0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: harness\nVersion: 0\n")
+    (info / "entry_points.txt").write_text(f"[{GROUP}]\n{NAME} = {points[GROUP][NAME]}\n")
+    monkeypatch.syspath_prepend(str(info.parent))
+
+
+def test_the_check_is_found_by_its_entry_point(harness: None) -> None:
+    assert installed() is quick_check
+
+
+@pytest.mark.model
+def test_the_real_small_model_says_the_same_to_the_same_words(tmp_path: Path) -> None:
+    from simulator.opening import open_parts
+
+    parts = open_parts("small", "small")
+    try:
+        with open_store(tmp_path / "calls.db") as store:
+            home = Rehearsals(parts.voice, parts.evaluator, store, own_data=tmp_path)
+            lab = Lab(home, Catalogue(home), Gate(store))
+            me, text = opened(lab), shipped(WHO) or ""
+            words = ("Good morning, Sam speaking, how can I help?", "Calm down. You are overreacting.")
+            markup = talk(lab, me, text, *words)["talk"]
+            spoken = [[re.findall(r'both-words" dir="auto">(.*?)</p>', a)[0] for a in side(markup, n)] for n in (0, 1)]
+            assert spoken[0] == spoken[1]
+            assert all(spoken[0])
+            edited = act(lab, me, "again", **hidden(markup), text=text.replace("volatility: 7", "volatility: 0"))[
+                "talk"
+            ]
+            agitation = [
+                float(re.findall(r'aria-label="agitation".*?aria-valuenow="([\d.]+)"', side(edited, n)[-1])[0])
+                for n in (0, 1)
+            ]
+            assert agitation[1] < agitation[0]  # the same rude words hurt the less volatile one less
+    finally:
+        parts.close()
 
 
 # ---- a real browser ----
@@ -393,7 +428,7 @@ def shoot(page: Page, name: str, *, whole: bool = False) -> None:
 
 
 @pytest.mark.browser
-def test_a_researcher_edits_saves_and_compares(chromium: Browser, address: str, own: Path) -> None:
+def test_a_researcher_edits_saves_talks_and_checks(harness: None, chromium: Browser, address: str, own: Path) -> None:
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     page, complaints = context.new_page(), list[str]()
     page.on("pageerror", lambda e: complaints.append(str(e)))
@@ -438,6 +473,18 @@ def test_a_researcher_edits_saves_and_compares(chromium: Browser, address: str, 
         expect(page.locator("#lab-send")).to_be_enabled()
     expect(page.locator(".both-side")).to_have_count(6)
     shoot(page, "4-talk", whole=True)
+    page.locator("#tab-check").click()
+    page.locator("#check-before").select_option("shipped")
+    page.locator("#check-calls").fill("200")
+    page.locator("#check-begin").click()
+    expect(page.locator("#check-progress")).to_contain_text("of 400 calls played")
+    shoot(page, "5-checking")
+    page.locator("#check-cancel").click()
+    expect(page.locator("#lab-check")).to_contain_text("Cancelled after")
+    page.locator("#check-calls").fill("6")
+    page.locator("#check-begin").click()
+    expect(page.locator("#check-found")).to_contain_text("6 calls with each", timeout=90_000)
+    shoot(page, "6-checked", whole=True)
     assert [c for c in complaints if not LEAVING.search(c)] == []
     context.close()
 

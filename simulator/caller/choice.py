@@ -59,9 +59,11 @@ def chosen(
     seed: str,
     rounds: int = ROUNDS,
     key: str = "",
+    keeps: Callable[[str], float] = lambda _text: 1.0,
 ) -> Iterator[Refused | Chosen]:
     """What a tuned model says after `segments`: every candidate that was refused or cut short, then the best of those that
-    pass; drawn again, a little bolder, when none does. No `Chosen` at the end: nothing passed."""
+    pass; drawn again, a little bolder, when none does. No `Chosen` at the end: nothing passed. `keeps`: which share of the
+    persona's principles a text keeps to."""
     for attempt in range(rounds):
         passed: list[Candidate] = []
         sampling = drawing(model.info, longest, attempt, seed)
@@ -80,7 +82,7 @@ def chosen(
             if text:
                 passed.append(Candidate(text, drawn.chance))
         if passed:
-            yield Chosen(best(passed, incomplete), attempt)
+            yield Chosen(best(passed, incomplete, keeps), attempt)
             return
 
 
@@ -117,9 +119,17 @@ def passable(text: str, listen: Listener, longest: int) -> tuple[str, tuple[str,
     return allowed, None
 
 
-def best(passed: Sequence[Candidate], incomplete: Callable[[str], bool]) -> str:
-    """The likeliest of those that say all that is due; of all, if none does. Raises ValueError where there is none."""
-    return max(passed, key=lambda c: (not incomplete(c.text), c.chance)).text
+def best(
+    passed: Sequence[Candidate],
+    incomplete: Callable[[str], bool],
+    keeps: Callable[[str], float] = lambda _text: 1.0,
+) -> str:
+    """Of those that say all that is due (of all, if none does) those that keep to most principles, and of these the
+    likeliest. Raises ValueError where there is none."""
+    whole = [c for c in passed if not incomplete(c.text)] or passed
+    if len(whole) == 1:
+        return whole[0].text  # nothing to choose: nobody is asked
+    return max(whole, key=lambda c: (keeps(c.text), c.chance)).text
 
 
 def tidy(text: str) -> str:

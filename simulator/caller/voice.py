@@ -1,7 +1,7 @@
 """Finds the caller's words for a plan: the model speaks, the guard listens, a written line stands by.
 
 A model that was tuned for callers draws several candidates at once; of those that pass the guard the best is said
-(`choice.py`). Any other model is heard as it speaks: words are released sentence by sentence, each only after the guard
+(`choice.py`), if asked to with an eye on the persona's principles (`principles.py`). Any other model is heard as it speaks: words are released sentence by sentence, each only after the guard
 has heard everything up to its end, and a refused candidate is drawn again. In both cases a reply whose later sentence
 fails simply ends before it, and what the plan must get across (the complaint, a fact) and the model did not say is
 added in the scenario's own sentence. After the last refusal, and at once where a tiny model has to say what decides the
@@ -32,6 +32,7 @@ from simulator.caller.choice import (
 )
 from simulator.caller.guard import Violation, alike, check
 from simulator.caller.harshness import fitting
+from simulator.caller.principles import Keeper
 from simulator.caller.state import CallerState
 from simulator.errors import ServerError
 from simulator.models.base import ForeseeingModel, LanguageModel, ManyVoiced, Sampling
@@ -89,8 +90,9 @@ class Line:
 class Voice:
     """Speaks for callers with one language model. Holds no call: all state comes with the situation."""
 
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
+    def __init__(self, model: LanguageModel, keeper: Keeper | None = None) -> None:
+        """`keeper`: says which candidates keep the persona's principles, if anybody does."""
+        self._model, self.keeper = model, keeper
         self.name = f"{model.info.name}, tuned {model.info.tuned}" if model.info.tuned else model.info.name
         self._tiny = 0 < model.info.parameters < FEW_PARAMETERS
         self._sentences = 1 if self._tiny else SENTENCES
@@ -158,6 +160,7 @@ class Voice:
             seed=f"{situation.seed}:{turn}",
             rounds=rounds,
             key=situation.key,
+            keeps=self._keeps(situation.persona),
         ):
             if isinstance(part, Refused):
                 yield part
@@ -165,6 +168,13 @@ class Voice:
                 yield from _finished(situation, plan, part.text, part.attempt, began)
                 return
         yield from _written(situation, plan, rounds, began)
+
+    def _keeps(self, persona: Persona) -> Callable[[str], float]:
+        """Which share of the persona's principles a text keeps to; 1 where nobody can say."""
+        keeper = self.keeper
+        if keeper is None or not persona.principles:
+            return lambda _text: 1.0
+        return lambda text: keeper.share(persona.principles, text)
 
     def _candidate(
         self, segments: tuple[str, ...], sampling: Sampling, listen: Listener, key: str, attempt: int, longest: int

@@ -11,6 +11,7 @@ from simulator.vocabulary import Difficulty
 SHARES = frozenset({"won", "given up", "insults", "demands and threats", "doubts and tests", "wanders", "wavers"}) | {
     "refuses, corrects, bargains",
     "written lines",
+    "breaks a principle",
 }
 """Measures that are shares, told in per cent."""
 
@@ -70,7 +71,7 @@ def _found(found: Checked, names: tuple[str, str]) -> str:
     told = (
         f"{len(moved)} of {len(found.measures)} measures moved: {', '.join(m.name for m in moved)}."
         if moved
-        else "No measure moved by more than chance may: the edit does nothing here, or less than so many calls can show."
+        else "No measure moved by more than chance may: the edit does nothing here, or less than so few calls can show."
     )
     rows = joined(_row(m, names) for m in sorted(found.measures, key=lambda m: not m.moved))
     heads = ("Measure", *map(named, names), "Difference", "p")

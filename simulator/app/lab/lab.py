@@ -20,11 +20,13 @@ from simulator.app.lab import check_view, edit_view, sheet, talk_view
 from simulator.app.lab.checking import Checking, Run
 from simulator.app.lab.talk import Setup, Talk, Talks, begun, words_from
 from simulator.app.views import View, banner, guarded, signal
+from simulator.caller.voice import Voice
 from simulator.caller.written import WrittenVoice
 from simulator.errors import BusyError, CallError, DataError, FormatError, SimulatorError
 from simulator.persona import Persona, personas
 from simulator.quick import FEWEST, MOST, Asked, Check, installed
 from simulator.rehearsal import Rehearsals
+from simulator.session import Speech
 from simulator.versions import bare, compared, history, in_use, save, shipped
 from simulator.vocabulary import Difficulty
 from simulator.yamlfile import MAX_BYTES, load_yaml, parse_model, validated
@@ -281,9 +283,10 @@ class Lab:
         calls = _number(data.get("calls"), "number of calls", 4)
         if level not in set(Difficulty) or not FEWEST <= calls <= MOST:
             raise FormatError(f"choose a difficulty, and {FEWEST} to {MOST} calls")
-        voice = WrittenVoice() if data.get("words") == "written" else self._rehearsals.voice
+        voice: Speech = WrittenVoice() if data.get("words") == "written" else self._rehearsals.voice
         pair = self._pair(opened, before, _text(data))
-        asked = Asked(*pair, voice, self._rehearsals.evaluator, calls, Difficulty(level))
+        keeper = voice.keeper if isinstance(voice, Voice) else None
+        asked = Asked(*pair, voice, self._rehearsals.evaluator, calls, Difficulty(level), keeper)
         run = self._checking.begin(asked, browser.owner, opened, (before, EDITOR))
         yield from self._followed(browser, run)
 
