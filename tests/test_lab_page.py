@@ -305,17 +305,16 @@ def test_an_edit_moves_what_it_should_and_the_check_says_so(rehearsals: Rehearsa
     rehearsals.evaluator = WordGrader()
     lab = Lab(rehearsals, known, Gate(rehearsals.store), lambda: quick_check)
     me, text = opened(lab), shipped(WHO) or ""
-    views = list(
-        checking(lab, me, text.replace("talkativeness: 5", "talkativeness: 10").replace("patience: 6", "patience: 9"))
-    )
+    edited = text.replace("talkativeness: 5", "talkativeness: 10").replace("agitation: 6", "agitation: 0")
+    views = list(checking(lab, me, edited))
     checked(views[-1]["check"])
     run = lab._checking.of(me["owner"], WHO)
     assert run is not None and run.found is not None, views[-1]
     assert run.done == run.total == 24
     found = {m.name: m for m in run.found.measures}
-    assert found["wanders"].moved
     assert (found["wanders"].difference.value or 0) > 0
-    assert (found["trainee turns"].difference.value or 0) > 0
+    assert (found["mean agitation"].difference.value or 0) < 0
+    assert found["mean agitation"].moved
     assert 'class="moved"' in views[-1]["check"]
     assert "12 calls with each" in act(lab, me, "open", text=WHO)["check"]  # also after a reload
 
