@@ -44,9 +44,7 @@ def serve(
     gate = Gate(rehearsals.store, closed=closed)
     secret = storage_secret(data_dir or settings().data_dir)
     listeners, known = Listeners(), Catalogue(rehearsals)
-    page = build(
-        rehearsals, secret=secret, gate=gate, listeners=listeners, shared=not is_loopback(at), known=known
-    )
+    page = build(rehearsals, secret=secret, gate=gate, listeners=listeners, shared=not is_loopback(at), known=known)
     room = Room(rehearsals, gate, known.personas, known.scenarios)
     middleware = [Middleware(Turnstile, room=room), Middleware(Doorkeeper, listeners=listeners)]
     _, address, _ = page.queue(default_concurrency_limit=None, api_open=False).launch(
