@@ -19,6 +19,7 @@ from rich.progress import track
 from rich.table import Table
 
 from eval.playing import grid, is_won, play_many
+from eval.remembering import Remembering
 from eval.trainees import Policy
 from simulator.call import Call
 from simulator.measured import FORMAT, Measured, Point
@@ -43,7 +44,7 @@ def main(
     chosen = {one.id: one for one in named}
     settings = grid(chosen.values(), Difficulty, POLICIES, seeds)
     played: dict[tuple[str, Difficulty], list[Call]] = {}
-    playing = play_many(settings, parts.voice, parts.evaluator)
+    playing = play_many(settings, parts.voice, Remembering(parts.evaluator))
     for place, call in track(playing, total=len(settings), description="playing calls"):
         played.setdefault((settings[place].persona.id, settings[place].difficulty), []).append(call)
     curves = {name: [point(played[name, level]) for level in Difficulty] for name in chosen}

@@ -22,6 +22,7 @@ from ruamel.yaml import YAML
 from studykit import TEXT, study
 
 from eval import bench_study, schemas, study_players, study_run
+from eval.profiles import Profile
 from eval.ratings import ColumnMap
 from eval.study import Study, changed, field_path, jobs, read_study, shown
 from eval.study_compare import compare, incompatible
@@ -327,8 +328,9 @@ def test_rows_and_files_fit_their_schemas() -> None:
     page = (ROOT / "eval" / "README.md").read_text(encoding="utf-8")
     examples = re.findall(r"```yaml\n(.+?)```", page, re.DOTALL)
     jsonschema.validate(yaml.load(examples[0]), told["study"])
-    jsonschema.validate(yaml.load(examples[1]), told["columns"])
-    assert parse_model(ColumnMap, examples[1], "README.md").dimensions
+    assert parse_model(Profile, examples[1], "README.md").techniques
+    jsonschema.validate(yaml.load(examples[2]), told["columns"])
+    assert parse_model(ColumnMap, examples[2], "README.md").dimensions
     assert len(study(examples[0].replace(", my_caller.yaml", "")).every_condition) == 2
 
 
