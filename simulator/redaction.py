@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -172,11 +173,11 @@ def redact(text: str, names: Names = NOBODY) -> str:
     return Redacted(text, names).text
 
 
-def names_in(events: Sequence[StoredEvent]) -> Names:
-    """The names that a call knows. Raises CallError if it is none."""
+def names_in(events: Sequence[StoredEvent], people: Mapping[str, str] = MappingProxyType({})) -> Names:
+    """The names that a call knows, and those of other `people`, each with its tag. Raises CallError if it is none."""
     start = _start(events)
     theirs = " ".join(start.scenario.model_dump_json().split()) + start.persona.model_dump_json()
-    known = {start.persona.name: CALLER} | dict.fromkeys(start.scenario.people, NAME)
+    known = {start.persona.name: CALLER} | dict.fromkeys(start.scenario.people, NAME) | dict(people)
     for event in events:
         if isinstance(event, TraineeSpoke):
             for name in introduced(event.text):

@@ -19,6 +19,7 @@ from simulator.app.serve import serve
 from simulator.rehearsal import Rehearsals
 from simulator.store import open_store
 from simulator.workshop.codes import RETURN
+from simulator.workshop.records import Account, Role
 
 PASSWORD = "four plain words here"
 SETTINGS: dict[str, Any] = {
@@ -132,12 +133,19 @@ class Served:
         return Person(self.address, **headers)
 
     def facilitator(self, name: str) -> Person:
-        """Somebody who is logged in."""
+        """Somebody who runs workshops, logged in."""
+        return self._account(name, Role.FACILITATOR)
+
+    def researcher(self, name: str) -> Person:
+        """Somebody who takes workshops that are open to research, logged in."""
+        return self._account(name, Role.RESEARCHER)
+
+    def _account(self, name: str, role: Account) -> Person:
         from simulator.workshop.codes import hash_password
 
         store = self.rehearsals.store.logins
         if store.find(name) is None:
-            store.add(name, hash_password(PASSWORD), at=1.0)
+            store.add(name, hash_password(PASSWORD), at=1.0, role=role)
         made = self.person()
         assert made.log_in(name).status_code == 303
         return made

@@ -50,7 +50,7 @@ def ann(served: Served) -> Person:
 
 @pytest.fixture(scope="module")
 def shop(ann: Person) -> str:
-    made = ann.workshop(may_read="yes")
+    made = ann.workshop(may_read="yes", research="yes")
     assert ann.post(f"/room/w/{made}/start", on=f"/room/w/{made}").status_code == 303
     return made
 
@@ -62,7 +62,13 @@ def people(served: Served, ann: Person, shop: str) -> dict[Role, Person]:
     trainee.join(ann.join_code(shop), "Bo")
     other = served.facilitator("Olga")
     other.workshop(title="Another")
-    return {Role.NOBODY: served.person(), Role.TRAINEE: trainee, Role.FACILITATOR: other, Role.OWNER: ann}
+    return {
+        Role.NOBODY: served.person(),
+        Role.TRAINEE: trainee,
+        Role.FACILITATOR: other,
+        Role.OWNER: ann,
+        Role.RESEARCHER: served.researcher("Rae"),
+    }
 
 
 # ---- roles ----
@@ -72,6 +78,7 @@ ENOUGH = {
     Role.TRAINEE: {Role.TRAINEE},
     Role.FACILITATOR: {Role.FACILITATOR, Role.OWNER},
     Role.OWNER: {Role.OWNER},
+    Role.RESEARCHER: {Role.RESEARCHER},
 }
 """Who may come through a door of that role."""
 

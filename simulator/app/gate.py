@@ -16,7 +16,7 @@ from simulator.errors import CallError
 from simulator.settings import is_loopback
 from simulator.store import Store
 from simulator.workshop.codes import digest
-from simulator.workshop.records import Facilitator, Seat
+from simulator.workshop.records import Facilitator, Role, Seat
 
 SEAT, LOGIN, FORM = "dcs_seat", "dcs_login", "dcs_form"
 """Cookies: a trainee's, a facilitator's, and that of somebody who is neither yet."""
@@ -65,7 +65,15 @@ class Gate:
 
     def facilitator(self, keys: Keys) -> Facilitator | None:
         """The facilitator who is logged in."""
-        return self._store.logins.logged_in(digest(keys.login), at=time.time()) if keys.login else None
+        return self._account(keys, Role.FACILITATOR)
+
+    def researcher(self, keys: Keys) -> Facilitator | None:
+        """The researcher who is logged in."""
+        return self._account(keys, Role.RESEARCHER)
+
+    def _account(self, keys: Keys, role: Role) -> Facilitator | None:
+        found = self._store.logins.logged_in(digest(keys.login), at=time.time()) if keys.login else None
+        return found if found is not None and found.role is role else None
 
     def admits(self, keys: Keys) -> bool:
         """Whether that browser may use the call page at all."""

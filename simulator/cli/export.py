@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
@@ -24,18 +25,23 @@ NO_CALLS = "there are no calls yet: `simulator chat` and `simulator serve` make 
 
 
 class Format(StrEnum):
-    """jsonl: a transcript with grades; csv, xlsx: a table, a row for each turn; html: the debrief as a page; events: the
-    whole stored stream."""
+    """jsonl: a transcript with grades; csv, xlsx: a table, a row for each turn; html, pdf: the debrief as a page; events:
+    the whole stored stream."""
 
     JSONL = "jsonl"
     CSV = "csv"
     XLSX = "xlsx"
     HTML = "html"
+    PDF = "pdf"
     EVENTS = "events"
 
 
 TABLES = (Format.CSV, Format.XLSX)
 """Formats that hold any number of calls in one file."""
+PAGES = (Format.HTML, Format.PDF)
+"""Formats of one call each."""
+BINARY = (Format.XLSX, Format.PDF)
+AT_THE_TERMINAL = "whoever is at the machine's terminal"
 
 
 def export(
@@ -49,7 +55,7 @@ def export(
         Format,
         typer.Option(
             "--format",
-            help="jsonl: transcript with grades; csv, xlsx: a table, a row per turn; html: debrief; events: whole stream.",
+            help="jsonl: transcript with grades; csv, xlsx: a table, a row per turn; html, pdf: debrief; events: whole stream.",
         ),
     ] = Format.JSONL,
     output: Annotated[
@@ -61,23 +67,41 @@ def export(
             "--redact", help="Put tags for names, addresses and numbers of people. Read it before you pass it on."
         ),
     ] = False,
+    workshop: Annotated[
+        str,
+        typer.Option(
+            help="A whole workshop as one ZIP file: its title, join code or id.", metavar="NAME", show_default=False
+        ),
+    ] = "",
+    pdf: Annotated[
+        bool | None,
+        typer.Option(
+            "--pdf/--no-pdf",
+            help="With --workshop: also PDF debriefs. [default: if the extra pdf is there]",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    """Write transcripts, tables and debriefs of stored calls."""
+    """Write transcripts, tables and debriefs of stored calls; or a whole workshop."""
     from simulator.settings import settings
     from simulator.store import is_made, open_store
 
     asked = list(dict.fromkeys(call_ids or ()))
-    if sum((bool(asked), every, list_)) != 1:
-        raise typer.BadParameter("say one of: ids of calls, --all, or --list")
+    if sum((bool(asked), every, list_, bool(workshop))) != 1:
+        raise typer.BadParameter("say one of: ids of calls, --all, --list, or --workshop")
     several = every or len(asked) > 1
-    if output == "-" and format_ is Format.XLSX:
-        raise typer.BadParameter("an Excel file cannot go to stdout: name one with --output")
-    if output == "-" and several and format_ is Format.HTML:
-        raise typer.BadParameter("several calls as html are a page each: name a folder with --output")
+    if output == "-" and several and format_ in PAGES:
+        raise typer.BadParameter(f"several calls as {format_} are a page each: name a folder with --output")
+    if output == "-" and (format_ in BINARY or workshop):
+        kind = "a ZIP" if workshop else "a PDF" if format_ is Format.PDF else "an Excel"
+        raise typer.BadParameter(f"{kind} file cannot go to stdout: name one with --output")
     where = settings().database
     if not is_made(where):
         raise DataError(NO_CALLS, file=where)
     with open_store(where) as store:
+        if workshop:
+            _workshop(store, workshop, output, redact, pdf)
+            return
         rows = _all(store)
         if not rows:
             raise DataError(NO_CALLS)
@@ -85,13 +109,14 @@ def export(
             columns([_listed(row) for row in rows])
             return
         chosen = rows if every else list({row.id: row for row in (_found(rows, begun) for begun in asked)}.values())
+        _note(store, chosen)
         if format_ in TABLES:
             _table(store, rows, chosen, output, format_, redact)
         elif not several:
-            _write(output, _text(store, chosen[0], format_, redact))
+            _write(output, _file(store, chosen[0], format_, redact))
         elif output == "-":
             for row in chosen:
-                say(_text(store, row, format_, redact), end="")
+                say(_file(store, row, format_, redact).decode(), end="")
         else:
             _folder(store, chosen, Path(output), format_, redact)
 
@@ -141,6 +166,23 @@ def _by_people(store: Store, row: CallRow, redact: bool) -> tuple[Regrade, ...]:
     return redacted_grades(given, names_in(store.events(row.id)), store.workshops.name_of(row.owner))
 
 
+def _note(store: Store, rows: Sequence[CallRow]) -> None:
+    """Trainees of workshops see who has taken what they said; what is not in one is only the machine's."""
+    from simulator.workshop.records import Reading
+
+    for row in rows:
+        line = Reading(at=time.time(), who=AT_THE_TERMINAL, what="a call, to export it", call_id=row.id)
+        store.workshops.note_export(row.owner, line)
+
+
+def _file(store: Store, row: CallRow, format_: Format, redact: bool) -> bytes:
+    """One call in a format of one call each."""
+    from simulator.pdf import to_pdf
+
+    text = _text(store, row, format_, redact)
+    return to_pdf(text) if format_ is Format.PDF else text.encode()
+
+
 def _text(store: Store, row: CallRow, format_: Format, redact: bool) -> str:
     events = _events(store, row, redact)
     if format_ is Format.EVENTS:
@@ -150,7 +192,7 @@ def _text(store: Store, row: CallRow, format_: Format, redact: bool) -> str:
     from simulator.report import render, transcript_jsonl
 
     call, given = fold(events), _by_people(store, row, redact)
-    return render(call, debrief(call), None, given) if format_ is Format.HTML else transcript_jsonl(call, given)
+    return render(call, debrief(call), None, given) if format_ in PAGES else transcript_jsonl(call, given)
 
 
 def _table(
@@ -189,17 +231,51 @@ def _table(
 def _folder(store: Store, rows: Sequence[CallRow], place: Path, format_: Format, redact: bool) -> None:
     from simulator.cli.rows import folder
 
-    ending = "html" if format_ is Format.HTML else "jsonl"
+    ending = format_.value if format_ in PAGES else "jsonl"
     inside = folder(place)
     for row in rows:
-        _write(str(inside / f"{row.id}.{ending}"), _text(store, row, format_, redact), quiet=True)
+        _write(str(inside / f"{row.id}.{ending}"), _file(store, row, format_, redact), quiet=True)
     tell(f"{len(rows)} calls written to {inside}")
 
 
-def _write(name: str, text: str, *, quiet: bool = False) -> None:
-    from simulator.cli.rows import writing
+def _workshop(store: Store, name: str, output: str, redact: bool, pdf: bool | None) -> None:
+    """All of a workshop that may be read, in one file. Without a word about PDFs there are some where they can be made."""
+    from simulator.cli.rows import writing_bytes
+    from simulator.pdf import available
+    from simulator.takeaway import Wanted, pack
+    from simulator.workshop.codes import JOIN, tidy
+    from simulator.workshop.records import Reading
 
-    with writing(name) as target:
-        target.write(text)
-    if name != "-" and not quiet:
+    every = [shop for shop, _ in store.workshops.every()]
+    code = tidy(name, JOIN)
+    found = [w for w in every if name in (w.settings.title, w.id) or (code and code == w.join_code)]
+    if len(found) > 1:
+        told = ", ".join(w.id for w in found)
+        raise DataError(f"{len(found)} workshops are called {shorten(name)!r}: give one of their ids ({told})")
+    if not found:
+        raise UnknownNameError("workshop", name, [w.settings.title for w in every])
+    [shop] = found
+    with_pdf = available() if pdf is None else pdf
+    wanted, update, now = Wanted(shop.settings.may_read, redact, with_pdf), counted("calls", None), time.time()
+    try:
+        content = pack(store, shop, wanted, at=now, told=lambda done, _of: update(done))
+    finally:
+        update(-1)
+    what = f"the whole workshop, as a file{' without names' if redact else ''}"
+    store.workshops.note_reading(shop.id, Reading(at=now, who=AT_THE_TERMINAL, what=what))
+    with writing_bytes(output) as target:
+        target.write(content)
+    without = "" if wanted.words else "; what was said is not in it, as its trainees were told that nobody reads it"
+    tell(f"written to {output}{without}")
+
+
+def _write(name: str, content: bytes, *, quiet: bool = False) -> None:
+    from simulator.cli.rows import writing_bytes
+
+    if name == "-":
+        say(content.decode(), end="")
+        return
+    with writing_bytes(name) as target:
+        target.write(content)
+    if not quiet:
         tell(f"written to {name}")

@@ -1,4 +1,4 @@
-"""`simulator facilitator`: who may run workshops on this server. Passwords are asked for, never taken from the command line."""
+"""`simulator facilitator`: who may log in on this server, to run workshops or as a researcher. Passwords are asked for, never taken from the command line."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,26 +17,45 @@ from simulator.errors import DataError
 if TYPE_CHECKING:
     from simulator.store.logins import LoginStore
 
-facilitator_app = typer.Typer(
-    help="Who may run workshops: add, password, list.", no_args_is_help=True, rich_markup_mode=None
-)
+facilitator_app = typer.Typer(help="Who may log in: add, password, list.", no_args_is_help=True, rich_markup_mode=None)
+
+
+class As(StrEnum):
+    """Who somebody is who logs in."""
+
+    FACILITATOR = "facilitator"
+    RESEARCHER = "researcher"
+
+
 Name = Annotated[
     str, typer.Argument(help="What they log in with; upper or lower case is the same.", show_default=False)
 ]
 
 
 @facilitator_app.command("add")
-def add(name: Name) -> None:
-    """Let somebody run workshops. Asks for their password twice."""
+def add(
+    name: Name,
+    role: Annotated[
+        As,
+        typer.Option(
+            help="facilitator: runs workshops; researcher: takes those open to research, without names, no more."
+        ),
+    ] = As.FACILITATOR,
+) -> None:
+    """Let somebody run workshops, or take what is open to research. Asks for their password twice."""
     from simulator.workshop.codes import hash_password
-    from simulator.workshop.records import a_name
+    from simulator.workshop.records import Role, a_name
 
     called = a_name(name)
     with _opened() as store:
         if store.find(called) is not None:
             raise DataError(
-                f"there is already a facilitator called {called}: `simulator facilitator password` changes theirs"
+                f"there is already somebody called {called}: `simulator facilitator password` changes theirs"
             )
+        if role is As.RESEARCHER:
+            store.add(called, hash_password(_asked()), at=time.time(), role=Role.RESEARCHER)
+            tell(f"{called} can log in at /room/login, and take what facilitators have opened to research")
+            return
         store.add(called, hash_password(_asked()), at=time.time())
     tell(
         f"{called} can log in at /room of `simulator serve`; with a facilitator, --host 0.0.0.0 lets other machines in"
@@ -44,7 +64,7 @@ def add(name: Name) -> None:
 
 @facilitator_app.command("password")
 def password(name: Name) -> None:
-    """Give a facilitator another password; they are logged out everywhere."""
+    """Give somebody another password; they are logged out everywhere."""
     from simulator.workshop.codes import hash_password
 
     with _opened() as store:
@@ -58,9 +78,10 @@ def password(name: Name) -> None:
 
 @facilitator_app.command("list")
 def list_them() -> None:
-    """Everybody who may run workshops."""
+    """Everybody who may log in."""
     with _opened() as store:
-        columns([(f.name, datetime.fromtimestamp(f.made_at).strftime("%Y-%m-%d")) for f in store.facilitators()])
+        day = "%Y-%m-%d"
+        columns([(f.name, datetime.fromtimestamp(f.made_at).strftime(day), f.role.value) for f in store.everybody()])
 
 
 def _asked() -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from simulator.errors import BusyError, DataError, UnknownNameError
 from simulator.store import engine as backend
 from simulator.store.tables import facilitators, guesses, logins
-from simulator.workshop.records import Facilitator
+from simulator.workshop.records import Account, Facilitator, Role
 from simulator.workshop.rules import FORGOTTEN_AFTER, Limit
 
 _FIRST = "first"
@@ -33,27 +33,39 @@ class LoginStore:
 
     # ---- facilitators ----
 
-    def add(self, name: str, password: str, *, at: float, first: bool = False) -> Facilitator:
-        """Keep a facilitator; `password` is a hash. Raises DataError for a name that is taken and, with `first`, if there
-        is one already."""
-        row = {"id": _FIRST if first else uuid.uuid4().hex, "name": name, "name_key": name.casefold()}
+    def add(
+        self, name: str, password: str, *, at: float, first: bool = False, role: Account = Role.FACILITATOR
+    ) -> Facilitator:
+        """Keep a facilitator, or a researcher; `password` is a hash. Raises DataError for a name that is taken and, with
+        `first`, if there is a facilitator already."""
+        row = {
+            "id": _FIRST if first else uuid.uuid4().hex,
+            "name": name,
+            "name_key": name.casefold(),
+            "role": role.value,
+        }
+        of = facilitators.c
         try:
             with self._told(), self._writes.begin() as connection:
-                if first and connection.execute(select(facilitators.c.id).limit(1)).first() is not None:
+                if first and connection.execute(select(of.id).where(of.role == Role.FACILITATOR)).first() is not None:
                     raise DataError("there is a facilitator already: log in, or ask them to add you")
                 connection.execute(insert(facilitators), row | {"password": password, "made_at": at})
         except IntegrityError as error:
-            raise DataError(f"there is already a facilitator called {name}") from error
-        return Facilitator(id=row["id"], name=name, made_at=at)
+            raise DataError(f"there is already somebody called {name}") from error
+        return Facilitator(id=row["id"], name=name, made_at=at, role=role)
 
-    def facilitators(self) -> list[Facilitator]:
-        """All of them, the first one first."""
+    def everybody(self) -> list[Facilitator]:
+        """Whoever can log in, the first one first."""
         of = facilitators.c
         with self._told(), self._engine.begin() as connection:
             return [_facilitator(row) for row in connection.execute(select(facilitators).order_by(of.made_at, of.id))]
 
+    def facilitators(self) -> list[Facilitator]:
+        """Those who run workshops."""
+        return [one for one in self.everybody() if one.role is Role.FACILITATOR]
+
     def find(self, name: str) -> tuple[Facilitator, str] | None:
-        """The facilitator of that name, in upper or lower case, and the hash of their password."""
+        """Who has that name, in upper or lower case, and the hash of their password."""
         wanted = select(facilitators).where(facilitators.c.name_key == name.casefold())
         with self._told(), self._engine.begin() as connection:
             row = connection.execute(wanted).first()
@@ -144,4 +156,5 @@ def _named(connection: Connection, name: str) -> Row[Any]:
 
 
 def _facilitator(row: Row[Any]) -> Facilitator:
-    return Facilitator(id=row.id, name=row.name, made_at=row.made_at)
+    role: Account = Role.RESEARCHER if row.role == Role.RESEARCHER else Role.FACILITATOR
+    return Facilitator(id=row.id, name=row.name, made_at=row.made_at, role=role)

@@ -118,9 +118,11 @@ facilitators = Table(
     Column("name_key", String(120), nullable=False),
     Column("password", String(255), nullable=False),
     Column("made_at", Double, nullable=False),
+    Column("role", String(20), nullable=False, server_default="facilitator"),
     Index(None, "name_key", unique=True),
 )
-"""`name_key` is the name without regard to upper and lower case; `password` is an argon2 hash."""
+"""Everybody who logs in: `role` is facilitator or researcher. `name_key` is the name without regard to upper and lower case;
+`password` is an argon2 hash."""
 
 logins = Table(
     "logins",

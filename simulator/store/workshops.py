@@ -84,12 +84,22 @@ class WorkshopStore:
 
     def workshops(self, facilitator_id: str) -> list[tuple[Workshop, int]]:
         """The facilitator's workshops, the newest first, each with how many have joined."""
+        return self._listed(select(workshops).where(workshops.c.facilitator_id == facilitator_id))
+
+    def _listed(self, wanted: Select[Any]) -> list[tuple[Workshop, int]]:
         of = workshops.c
         joined = select(func.count()).where(members.c.workshop_id == of.id).scalar_subquery()
-        wanted = select(workshops, joined.label("joined")).where(of.facilitator_id == facilitator_id)
+        listing = wanted.add_columns(joined.label("joined")).order_by(of.made_at.desc(), of.id.desc())
         with self._told(), self._engine.begin() as connection:
-            rows = connection.execute(wanted.order_by(of.made_at.desc(), of.id.desc())).all()
-        return [(_workshop(row), row.joined) for row in rows]
+            return [(_workshop(row), row.joined) for row in connection.execute(listing)]
+
+    def every(self) -> list[tuple[Workshop, int]]:
+        """Everybody's workshops, the newest first, each with how many have joined: for whoever owns the machine."""
+        return self._listed(select(workshops))
+
+    def for_research(self) -> list[tuple[Workshop, int]]:
+        """Those whose trainees were told, when they joined, that researchers get their calls without names."""
+        return [(shop, joined) for shop, joined in self.every() if shop.settings.research]
 
     def by_code(self, join_code: str) -> Workshop | None:
         """The workshop with that join code."""
@@ -282,6 +292,15 @@ class WorkshopStore:
         """Add a line to the audit log. Raises UnknownNameError for a workshop that is gone."""
         with self._belonging("workshop", workshop_id), self._writes.begin() as connection:
             connection.execute(insert(readings), reading.model_dump() | {"workshop_id": workshop_id})
+
+    def note_export(self, owner: str, reading: Reading) -> None:
+        """Add a line about the trainee whose calls are kept under that owner; none for whoever is not in a workshop."""
+        wanted = select(members.c.id, members.c.workshop_id).where(members.c.owner == owner)
+        with self._told(), self._writes.begin() as connection:
+            row = connection.execute(wanted).first()
+            if row is not None:
+                line = reading.model_dump() | {"member_id": row.id, "workshop_id": row.workshop_id}
+                connection.execute(insert(readings), line)
 
     def readings(self, workshop_id: str, *, member_id: str | None = None, limit: int = 500) -> list[Reading]:
         """The audit log, the newest first: of the workshop, or of what concerns that member."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
@@ -19,6 +19,11 @@ class Role(StrEnum):
     TRAINEE = "trainee"
     FACILITATOR = "facilitator"
     OWNER = "owner"
+    RESEARCHER = "researcher"
+
+
+Account = Literal[Role.FACILITATOR, Role.RESEARCHER]
+"""Roles with a name and a password."""
 
 
 class Status(StrEnum):
@@ -54,7 +59,8 @@ Mark = Annotated[float, Field(ge=1, le=5)]
 
 class WorkshopSettings(Frozen):
     """What a facilitator decides. `personas` and `scenarios` are ids; `intensity` is the harshest that a trainee may choose;
-    `may_read`: whether facilitators may read what was said; calls are deleted `retention_days` after they were last used."""
+    `may_read`: whether facilitators may read what was said, `research`: whether researchers may take it without names; calls
+    are deleted `retention_days` after they were last used."""
 
     title: Title
     personas: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -66,15 +72,17 @@ class WorkshopSettings(Frozen):
     medium: Register = Register.PHONE
     intensity: Intensity = Intensity.REALISTIC
     may_read: bool = False
+    research: bool = False
     retention_days: Annotated[int, Field(ge=1, le=3650)] = 30
 
 
 class Facilitator(Frozen):
-    """Somebody who runs workshops."""
+    """Somebody who logs in: to run workshops, or as a researcher, who only takes calls without names."""
 
     id: str
     name: str
     made_at: float
+    role: Account = Role.FACILITATOR
 
 
 class Workshop(Frozen):

@@ -84,6 +84,10 @@ def stricter_only(old: WorkshopSettings, new: WorkshopSettings) -> None:
         raise DataError(
             "somebody has joined already, and was told that nobody reads what they say: duplicate the workshop instead"
         )
+    if new.research and not old.research:
+        raise DataError(
+            "somebody has joined already, and was not told that researchers may take their calls: duplicate the workshop instead"
+        )
     if new.retention_days > old.retention_days:
         raise DataError(
             f"somebody has joined already, and was told that calls are deleted after {old.retention_days} days: "

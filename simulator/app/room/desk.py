@@ -40,7 +40,10 @@ def new_page(visit: Visit) -> Response:
 
 def _usual() -> dict[str, Any]:
     fields = WorkshopSettings.model_fields
-    found = {name: fields[name].default for name in ("attempts", "medium", "intensity", "may_read", "retention_days")}
+    found = {
+        name: fields[name].default
+        for name in ("attempts", "medium", "intensity", "may_read", "research", "retention_days")
+    }
     return found | {"marks": fields["pass_marks"].default}
 
 
@@ -131,6 +134,7 @@ def _sent(visit: Visit) -> dict[str, Any]:
         "medium": visit.text("medium"),
         "intensity": visit.text("intensity"),
         "may_read": visit.ticked("may_read"),
+        "research": visit.ticked("research"),
         "retention_days": visit.text("retention_days"),
     }
 

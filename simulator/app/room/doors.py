@@ -17,7 +17,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from simulator.app.gate import PASSED_ON, keys_of
-from simulator.app.room import desk, entrance, group_page, live, progress_page, review, trainee
+from simulator.app.room import desk, entrance, group_page, live, progress_page, review, takeaway_page, trainee
 from simulator.app.room.visit import FORM, HEADERS, Room, Visit, page, see, with_cookie
 from simulator.app.views import puzzled
 from simulator.errors import BusyError, SimulatorError, StoreError, UnknownNameError
@@ -33,7 +33,8 @@ Handler = Callable[[Visit], Response]
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """One page: `role` is who may come in. {workshop} in the path is one of the facilitator's, or there is no such page."""
+    """One page: `role` is who may come in. {workshop} in the path is one of the facilitator's, for a researcher one that is
+    open to research, or there is no such page."""
 
     method: str
     path: str
@@ -80,11 +81,15 @@ DOORS = (
     Door("GET", "/room/w/{workshop}/results.csv", Role.OWNER, group_page.results),
     Door("GET", "/room/w/{workshop}/trainee/{member}", Role.OWNER, progress_page.theirs),
     Door("GET", "/room/w/{workshop}/trainee/{member}/certificate", Role.OWNER, progress_page.their_certificate),
+    Door("GET", "/room/w/{workshop}/archive.zip", Role.OWNER, takeaway_page.archive),
     Door("GET", "/room/w/{workshop}/review", Role.OWNER, review.review_page),
     Door("GET", "/room/w/{workshop}/call/{call}", Role.OWNER, review.call_page),
     Door("POST", "/room/w/{workshop}/call/{call}/{turn}", Role.OWNER, review.regrade),
     Door("GET", "/room/w/{workshop}/audit", Role.OWNER, review.audit_page),
     Door("POST", "/room/w/{workshop}/code", Role.OWNER, live.new_return_code),
+    Door("GET", "/research", Role.RESEARCHER, takeaway_page.research_page),
+    Door("GET", "/research/w/{workshop}/archive.zip", Role.RESEARCHER, takeaway_page.research_archive),
+    Door("POST", "/research/logout", Role.RESEARCHER, entrance.log_out),
 )
 
 
@@ -136,8 +141,10 @@ class _Way:
     def _refusal(self, request: Request, visit: Visit) -> Response | None:
         """Why this visitor does not come in here, or None: by role, then by where the form was sent from."""
         role, plainly = self._door.role, self._door.path.endswith(("/now", "/live"))
-        missing = (role is Role.TRAINEE and visit.seat is None) or (
-            role in (Role.FACILITATOR, Role.OWNER) and visit.facilitator is None
+        missing = (
+            (role is Role.TRAINEE and visit.seat is None)
+            or (role in (Role.FACILITATOR, Role.OWNER) and visit.facilitator is None)
+            or (role is Role.RESEARCHER and visit.researcher is None)
         )
         if missing and self._door.method == "GET" and not plainly:
             return see("/join" if role is Role.TRAINEE else "/room/login")
@@ -155,10 +162,16 @@ class _Way:
         return None
 
     def _inside(self, visit: Visit) -> Visit:
-        """The visit, with the workshop that it is about. Raises UnknownNameError for another facilitator's."""
-        if self._door.role is not Role.OWNER:
+        """The visit, with the workshop that it is about. Raises UnknownNameError for one that is not for this visitor."""
+        asked, workshops = visit.path.get("workshop", ""), self._room.workshops
+        if not asked:
             return visit
-        return replace(visit, workshop=self._room.workshops.workshop(visit.path["workshop"], visit.host.id))
+        if self._door.role is Role.OWNER:
+            return replace(visit, workshop=workshops.workshop(asked, visit.host.id))
+        found = next((shop for shop, _ in workshops.for_research() if shop.id == asked), None)
+        if self._door.role is not Role.RESEARCHER or found is None:
+            raise UnknownNameError("workshop", asked, ())
+        return replace(visit, workshop=found)
 
 
 def _visit(request: Request, form: Mapping[str, list[str]], room: Room, role: Role) -> Visit:
@@ -177,6 +190,7 @@ def _visit(request: Request, form: Mapping[str, list[str]], room: Room, role: Ro
         key=bound,
         login=keys.login,
         facilitator=room.gate.facilitator(keys),
+        researcher=room.gate.researcher(keys),
         seat=room.gate.seat(keys),
         now=room.clock(),
     )

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from simulator.app.room.visit import HEADERS, LOGIN, SEAT, Visit, page, see, with_cookie, without_cookie
 from simulator.errors import BusyError, CallError, DataError, FormatError, UnknownNameError
 from simulator.workshop.codes import JOIN, RETURN, digest, hash_password, new_code, new_key, right_password, tidy
-from simulator.workshop.records import Facilitator, Seat, a_name
+from simulator.workshop.records import Facilitator, Role, Seat, a_name
 from simulator.workshop.rules import JOIN_ADDRESS, LOGIN_ADDRESS, LOGIN_NAME, joining
 
 LOGGED_IN = 12 * 3600.0
@@ -27,9 +27,9 @@ T = TypeVar("T")
 
 def login_page(visit: Visit, error: str = "", name: str = "") -> Response:
     """The form; the first facilitator's one while there is none, on this machine."""
-    if visit.facilitator is not None:
-        return see("/room")
-    if not visit.room.logins.facilitators():
+    if visit.facilitator is not None or visit.researcher is not None:
+        return see("/room" if visit.facilitator is not None else "/research")
+    if not visit.room.logins.everybody():
         return see("/room/first") if visit.here else page(visit, "nobody.html", status=403)
     return page(visit, "login.html", status=401 if error else 200, error=error, name=name)
 
@@ -47,7 +47,7 @@ def log_in(visit: Visit) -> Response:
         return login_page(visit, "that name and password do not belong together", name)
     visit.room.logins.answered(by_name, forget=True)
     visit.room.logins.answered(by_address)
-    return _logged_in(visit, found[0], see("/room"))
+    return _logged_in(visit, found[0], see("/room" if found[0].role is Role.FACILITATOR else "/research"))
 
 
 def _logged_in(visit: Visit, facilitator: Facilitator, answer: Response) -> Response:

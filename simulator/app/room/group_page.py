@@ -68,5 +68,8 @@ def results(visit: Visit) -> Response:
     settings = visit.shop.settings
     text = results_csv(settings.title, played(visit), settings.pass_marks)
     name = re.sub(r"[^a-z0-9]+", "-", settings.title.lower()).strip("-")[:40] or "workshop"
+    visit.room.workshops.note_reading(
+        visit.shop.id, Reading(at=visit.now, who=visit.host.name, what="the results, as a file")
+    )
     headers = {**HEADERS, "Content-Disposition": f'attachment; filename="results-{name}.csv"'}
     return Response("\ufeff" + text, media_type="text/csv; charset=utf-8", headers=headers)

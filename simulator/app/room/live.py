@@ -13,6 +13,7 @@ from starlette.responses import Response
 from simulator.app.room.visit import Visit, page, see
 from simulator.assessment import Assessment
 from simulator.errors import CallError
+from simulator.pdf import available
 from simulator.store.workshops import CallSeen, Place
 from simulator.vocabulary import Dimension
 from simulator.workshop.codes import RETURN, digest, new_code
@@ -67,6 +68,7 @@ def room_page(visit: Visit, back: str = "", whose: str = "") -> Response:
         qr=qr(join_address(visit)),
         back=back,
         whose=whose,
+        pdf=available(),
     )
 
 

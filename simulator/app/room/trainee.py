@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from simulator.app.room.visit import HEADERS, SEAT, Visit, page, see, without_cookie
 from simulator.errors import FormatError
 from simulator.workshop.codes import digest
+from simulator.workshop.records import Reading
 
 MOST_CALLS = 10_000
 """More than anybody has: all of them."""
@@ -62,6 +63,9 @@ def data(visit: Visit) -> Response:
         "grades_by_people": [g.model_dump(mode="json") for g in room.workshops.regrades([r.id for r in rows])],
         "read_by": [line.model_dump() for line in room.workshops.readings(visit.shop.id, member_id=member.id)],
     }
+    # Whoever holds the return code can do this: the trainee sees that somebody has.
+    line = Reading(at=visit.now, who=member.name, what="their own data, as a file", member_id=member.id)
+    room.workshops.note_reading(visit.shop.id, line)
     text = json.dumps(kept, ensure_ascii=False, indent=1)
     headers = {**HEADERS, "Content-Disposition": 'attachment; filename="my-data.json"'}
     return Response(text, media_type="application/json", headers=headers)

@@ -61,7 +61,7 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request that was let in. `facilitator`, `seat` and `workshop` are there where the door asks for them (`doors.py`);
+    """A request that was let in. `facilitator`, `researcher`, `seat` and `workshop` are there where the door asks for them (`doors.py`);
     `key` is the cookie that the forms of the page are bound to, `login` the facilitator's; `form` has what was sent, by name."""
 
     room: Room
@@ -75,6 +75,7 @@ class Visit:
     key: str
     login: str
     facilitator: Facilitator | None = None
+    researcher: Facilitator | None = None
     seat: Seat | None = None
     workshop: Workshop | None = None
     now: float = field(default_factory=time.time)
@@ -84,6 +85,12 @@ class Visit:
         """The facilitator. Only behind doors that ask for one."""
         assert self.facilitator is not None
         return self.facilitator
+
+    @property
+    def scholar(self) -> Facilitator:
+        """The researcher. Only behind doors that ask for one."""
+        assert self.researcher is not None
+        return self.researcher
 
     @property
     def member(self) -> Member:
