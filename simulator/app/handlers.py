@@ -243,8 +243,7 @@ class Handlers:
         yield self._before(browser)
 
     def _history(self, browser: Browser, data: Data) -> Iterator[View]:
-        page = data.get("page", 0)
-        page = int(page) if str(page).isdigit() else 0
+        page = _number(data.get("page")) or 0
         yield {**self._past(browser, page), "signal": signal(screen="history"), "banner": banner()}
 
     def _past(self, browser: Browser, page: int) -> View:
@@ -305,14 +304,14 @@ class Handlers:
         yield from self.after.show(browser, rehearsal)
 
     def _branch(self, browser: Browser, data: Data) -> Iterator[View]:
-        turn = str(data.get("turn", ""))
-        if not turn.isdigit():
+        turn = _number(data.get("turn"))
+        if turn is None:
             raise FormatError("the page did not say which turn to try again: reload it")
         _now_is_the_time(browser)
         if browser.seat is not None and not browser.seat.workshop.settings.hints:
             raise CallError("in an exam no turn is tried again")
         old = self._call(browser, data)
-        yield opened(browser, self.rehearsals.branch(old.id, int(turn), owner=browser.owner))
+        yield opened(browser, self.rehearsals.branch(old.id, turn, owner=browser.owner))
 
     def _note(self, browser: Browser, data: Data) -> Iterator[View]:
         rehearsal = self._call(browser, data)
@@ -326,6 +325,12 @@ class Handlers:
 
     def _download(self, browser: Browser, data: Data) -> Iterator[View]:
         yield self.after.download(self._call(browser, data), str(data.get("what")))
+
+
+def _number(value: Any) -> int | None:
+    """A whole number as a page sends it, in at most five digits."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else None
 
 
 def _keep_note(rehearsal: Rehearsal, data: Data) -> None:

@@ -16,6 +16,7 @@ from simulator.app.listening import Doorkeeper, Listeners
 from simulator.app.page import build, head, theme
 from simulator.app.room import Room, Turnstile, routes
 from simulator.app.room.retention import keep_sweeping
+from simulator.app.scales import Scales
 from simulator.rehearsal import Rehearsals
 from simulator.settings import is_loopback, settings
 
@@ -46,7 +47,7 @@ def serve(
     listeners, known = Listeners(), Catalogue(rehearsals)
     page = build(rehearsals, secret=secret, gate=gate, listeners=listeners, shared=not is_loopback(at), known=known)
     room = Room(rehearsals, gate, known.personas, known.scenarios)
-    middleware = [Middleware(Turnstile, room=room), Middleware(Doorkeeper, listeners=listeners)]
+    middleware = [Middleware(Scales), Middleware(Turnstile, room=room), Middleware(Doorkeeper, listeners=listeners)]
     _, address, _ = page.queue(default_concurrency_limit=None, api_open=False).launch(
         server_name=at,
         server_port=settings().port if port is None else port,

@@ -20,6 +20,7 @@ from simulator.assessment import Assessment
 from simulator.calibration.records import Choice, OffsetMap, Rating, RatingSession
 from simulator.errors import DataError, StoreError, UnknownNameError, shorten
 from simulator.store import engine as backend
+from simulator.store.ids import is_id
 from simulator.store.tables import offset_choices, offset_maps, rating_grades, rating_sessions, ratings
 
 
@@ -201,7 +202,8 @@ class CalibrationStore:
 
     def _find(self, connection: Connection, session_id: str, owner: str | None) -> Row[Any]:
         wanted = select(rating_sessions).where(rating_sessions.c.id == session_id)
-        row = connection.execute(wanted if owner is None else wanted.where(rating_sessions.c.owner == owner)).first()
+        theirs = wanted if owner is None else wanted.where(rating_sessions.c.owner == owner)
+        row = connection.execute(theirs).first() if is_id(session_id) else None
         if row is None:
             raise UnknownNameError("rating session", session_id, (), next_command="simulator calibration list")
         return row

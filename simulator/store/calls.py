@@ -6,7 +6,6 @@ play the same call cannot interleave: the slower one is refused and has to read 
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
@@ -24,13 +23,12 @@ from simulator.events import EVENT, FORMAT, CallEnded, CallStarted, StoredEvent,
 from simulator.settings import settings
 from simulator.store import engine as backend
 from simulator.store.calibration import CalibrationStore
+from simulator.store.ids import is_id
 from simulator.store.logins import LoginStore
 from simulator.store.migrate import bring_forward
 from simulator.store.tables import calls, events
 from simulator.store.workshops import WorkshopStore
 from simulator.vocabulary import Difficulty, Ending, Register
-
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +91,7 @@ class Store:
             raise StoreError("a stored call must begin with call_started")
         if any(isinstance(e, CallStarted) for e in happened[1:]):
             raise StoreError("a stored call has one call_started, its first event")
-        if not _ID.fullmatch(call_id):
+        if not is_id(call_id):
             raise StoreError(f"{shorten(call_id)!r} cannot be the id of a call")
         if not owner:
             raise StoreError("a call needs an owner")
@@ -202,7 +200,7 @@ class Store:
         return backend.told(self._engine)
 
     def _find(self, connection: Connection, call_id: str, owner: str | None) -> CallRow:
-        if not _ID.fullmatch(call_id):  # no call has it, and PostgreSQL refuses to look for some
+        if not is_id(call_id):
             raise UnknownNameError("call", call_id, ())
         wanted = select(calls).where(calls.c.id == call_id)
         row = connection.execute(wanted if owner is None else wanted.where(calls.c.owner == owner)).first()

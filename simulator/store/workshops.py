@@ -20,6 +20,7 @@ from simulator.assessment import Assessment
 from simulator.errors import CallError, StoreError, UnknownNameError, shorten
 from simulator.events import EVENT, TurnGraded
 from simulator.store import engine as backend
+from simulator.store.ids import is_id
 from simulator.store.tables import attempts, calls, events, members, readings, regrades, seats, workshops
 from simulator.workshop.codes import JOIN, new_code
 from simulator.workshop.records import Member, Reading, Regrade, Seat, Workshop, WorkshopSettings, owner_of
@@ -165,7 +166,7 @@ class WorkshopStore:
         """One member of that workshop. Raises UnknownNameError."""
         wanted = select(members).where(members.c.id == member_id, members.c.workshop_id == workshop_id)
         with self._told(), self._engine.begin() as connection:
-            row = connection.execute(wanted).first()
+            row = connection.execute(wanted).first() if is_id(member_id) else None
         if row is None:
             raise UnknownNameError("trainee", member_id, ())
         return _member(row)
@@ -376,7 +377,8 @@ def _seat(connection: Connection, wanted: Select[Any]) -> Seat | None:
 
 def _find(connection: Connection, workshop_id: str, facilitator_id: str) -> Row[Any]:
     of = workshops.c
-    row = connection.execute(select(workshops).where(of.id == workshop_id, of.facilitator_id == facilitator_id)).first()
+    wanted = select(workshops).where(of.id == workshop_id, of.facilitator_id == facilitator_id)
+    row = connection.execute(wanted).first() if is_id(workshop_id) else None
     if row is None:
         raise UnknownNameError("workshop", workshop_id, ())
     return row
