@@ -98,7 +98,7 @@ def test_alembic_is_not_loaded_for_a_current_database(path: Path) -> None:
     assert worker(code, str(path)).communicate(timeout=60)[0] == "False\n"
 
 
-@pytest.mark.parametrize("newer", ["0004", "0417", "a1b2c3"])
+@pytest.mark.parametrize("newer", ["0005", "0417", "a1b2c3"])
 def test_a_newer_database_is_refused_and_left_alone(path: Path, newer: str) -> None:
     open_store(path).close()
     with sqlite3.connect(path) as connection:

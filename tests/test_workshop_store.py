@@ -17,7 +17,7 @@ from simulator.store import Store, archive, open_store
 from simulator.store.calls import open_engine
 from simulator.store.workshops import DAY
 from simulator.vocabulary import Dimension
-from simulator.workshop.records import Facilitator, Member, Reading, Regrade, Workshop, WorkshopSettings
+from simulator.workshop.records import Facilitator, Member, Reading, Regrade, Role, Workshop, WorkshopSettings
 from simulator.workshop.rules import FORGOTTEN_AFTER, Limit
 
 SETTINGS = WorkshopSettings(title="T", personas=("tester",), scenarios=("kettle",), retention_days=10)
@@ -417,9 +417,12 @@ def test_a_workshop_takes_everything_with_it(store: Store, shop: Workshop, where
     assert store.workshops.returning("return Bo") is None
 
 
-def test_a_database_of_this_version_is_read(tmp_path: Path) -> None:
-    shutil.copy(HERE / "fixtures" / "store_0003.db", tmp_path / "calls.db")
+@pytest.mark.parametrize("kept", ["store_0003.db", "store_0004.db"])
+def test_workshops_of_every_version_are_read(tmp_path: Path, kept: str) -> None:
+    shutil.copy(HERE / "fixtures" / kept, tmp_path / "calls.db")
     with open_store(tmp_path / "calls.db") as store:
+        researchers = [one.name for one in store.logins.everybody() if one.role is Role.RESEARCHER]
+        assert researchers == (["Rae"] if kept == "store_0004.db" else [])
         (ann,) = store.logins.facilitators()
         ((shop, number),) = store.workshops.workshops(ann.id)
         assert (ann.name, shop.settings.title, shop.message, number) == (
