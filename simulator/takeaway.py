@@ -30,7 +30,8 @@ from simulator.rubric import rubric
 from simulator.spreadsheet import Cell, Listed, rows_of, to_csv, to_xlsx
 from simulator.store import Store
 from simulator.vocabulary import Dimension
-from simulator.workshop.group import Played, heat, missed, moments, overall, results_csv
+from simulator.workshop.group import Played, heat, missed, overall, results_csv
+from simulator.workshop.moments import moments
 from simulator.workshop.records import Regrade, Workshop
 
 FORMAT = 1
