@@ -60,7 +60,7 @@ class Shape:
 
 
 class Int8Tape:
-    """Keys, float32 [groups, capacity / BLOCK, head, BLOCK], and behind them values, [groups, capacity, head], a layer."""
+    """Keys, float16 [groups, capacity / BLOCK, head, BLOCK], and behind them values, [groups, capacity, head], a layer."""
 
     def __init__(self, shape: Shape) -> None:
         self._shape, self._length, self.capacity = shape, 0, 0
@@ -92,7 +92,7 @@ class Int8Tape:
             self.capacity = max(self.capacity, GROW * math.ceil(self._length / GROW))
             size = 2 * self._shape.groups * self.capacity * self._shape.head
             for layer in range(max(depth, len(self.held))):
-                new = np.empty(size, np.float32)
+                new = np.empty(size, np.float16)
                 if layer < len(self.held):
                     self._copy(self.held[layer], before, new, self.capacity, begin)
                     self.held[layer] = new

@@ -39,6 +39,7 @@ from simulator.models.vectors import (
     greatest,
     integers_at,
     put_at,
+    put_half,
     row_tile_1,
     row_tile_4,
     row_tile_8,
@@ -228,18 +229,17 @@ def _put(
         at = (s.begin * sizes.heads + (h // each * each + h % each) * s.count + token) * head
         turned(line[h * head : (h + 1) * head], cos, sin, scale, queries[at : at + head])
     where = s.at + token
-    keys = numba.carray(floats_at(tape), groups * s.capacity * head)
-    values = numba.carray(floats_at(tape + 4 * groups * s.capacity * head), groups * s.capacity * head)
+    values = tape + 2 * groups * s.capacity * head
     for g in range(groups):
         h = sizes.heads + g
         turned(line[h * head : (h + 1) * head], cos, sin, ONE, turned_head)
-        base = (g * s.capacity + where // BLOCK * BLOCK) * head + where % BLOCK
+        to = tape + 2 * ((g * s.capacity + where // BLOCK * BLOCK) * head + where % BLOCK)
         for i in range(head):
-            keys[base + i * BLOCK] = turned_head[i]
+            put_half(to + 2 * BLOCK * i, turned_head[i])
         h += groups
-        to = (g * s.capacity + where) * head
+        to = values + 2 * (g * s.capacity + where) * head
         for i in range(head):
-            values[to + i] = line[h * head + i]
+            put_half(to + 2 * i, line[h * head + i])
 
 
 @compiled
@@ -259,21 +259,23 @@ def _attended(
         for q in range(first, first + count):
             longest = max(longest, s.at + q % s.count + 1)
     span = (longest + SPAN - 1) // SPAN * SPAN
-    keys = tape + 4 * group * s.capacity * head
-    values = tape + 4 * (sizes.groups + group) * s.capacity * head
+    keys = tape + 2 * group * s.capacity * head
+    values = tape + 2 * (sizes.groups + group) * s.capacity * head
     at = np.intp(queries.ctypes.data) + 4 * ((s.begin * sizes.heads + group * each * s.count) + first) * head
     to = np.intp(scores.ctypes.data)
-    for begin in range(0, longest, BLOCK):
-        held = keys + 4 * begin * head
-        if count == QUERIES:
-            row_tile_8(at, head, held, BLOCK, head, to + 4 * begin, span)
-        else:
-            q = 0
-            if count >= 4:
-                row_tile_4(at, head, held, BLOCK, head, to + 4 * begin, span)
-                q = 4
-            while q < count:
-                row_tile_1(at + 4 * q * head, head, held, BLOCK, head, to + 4 * (begin + q * span), span)
+    for begin in range(0, longest, 2 * BLOCK):
+        held, apart = keys + 2 * begin * head, BLOCK * head
+        q = 0
+        while q < count:
+            where, line = at + 4 * q * head, to + 4 * (begin + q * span)
+            if count - q >= 8:
+                row_tile_8(where, head, held, BLOCK, apart, head, line, span)
+                q += 8
+            elif count - q >= 4:
+                row_tile_4(where, head, held, BLOCK, apart, head, line, span)
+                q += 4
+            else:
+                row_tile_1(where, head, held, BLOCK, apart, head, line, span)
                 q += 1
     for q in range(count):
         line = scores[q * span : (q + 1) * span]
@@ -294,17 +296,15 @@ def _attended(
         room[QUERIES * head + q] = ONE / total
     found = np.intp(room.ctypes.data)
     for column in range(0, head, 64):
+        held = values + 2 * column
         q = 0
         while q < count:
+            where, line = to + 4 * q * span, found + 4 * (q * head + column)
             if count - q >= 4:
-                wide_tile_4(
-                    to + 4 * q * span, span, values + 4 * column, head, longest, found + 4 * (q * head + column), head
-                )
+                wide_tile_4(where, span, held, head, BLOCK, longest, line, head)
                 q += 4
             else:
-                wide_tile_1(
-                    to + 4 * q * span, span, values + 4 * column, head, longest, found + 4 * (q * head + column), head
-                )
+                wide_tile_1(where, span, held, head, BLOCK, longest, line, head)
                 q += 1
     for q in range(count):
         h, token = group * each + (first + q) // s.count, (first + q) % s.count

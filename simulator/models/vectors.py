@@ -19,7 +19,7 @@ from numba.core import cgutils
 
 intrinsic: Callable[[Callable[..., Any]], Any] = numba.extending.intrinsic
 types: Any = numba.core.types
-I8, I32, I64, F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.FloatType()
+I8, I32, I64, F16, F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.HalfType(), ir.FloatType()
 CHANNELS = 16
 """Output channels that a tile holds side by side."""
 AHEAD = 2048
@@ -41,7 +41,7 @@ def _at(builder: Any, base: Any, offset: Any, kind: Any) -> Any:
 
 def _load(builder: Any, base: Any, offset: Any, kind: Any) -> Any:
     loaded = builder.load(_at(builder, base, offset, kind))
-    loaded.align = 4
+    loaded.align = 2
     return loaded
 
 
@@ -135,20 +135,24 @@ def _byte_tile(rows: int, blocks: int) -> Any:
 
 def _number_tile(rows: int, columns: int) -> Any:
     @intrinsic
-    def tile(context: Any, left: Any, stride: Any, right: Any, step: Any, count: Any, out: Any, pitch: Any) -> Any:
-        """float32 [rows, count] at `left` (rows `stride` numbers apart) times [count, 16 * columns] at `right` (rows `step`
-        numbers apart): at `out`, rows `pitch` numbers apart."""
+    def tile(
+        context: Any, left: Any, stride: Any, right: Any, step: Any, apart: Any, count: Any, out: Any, pitch: Any
+    ) -> Any:
+        """float32 [rows, count] at `left` (rows `stride` numbers apart) times `columns` times float16 [count, 16] at `right`
+        (rows `step`, columns `apart` numbers apart): float32 at `out`, rows `pitch` numbers apart, columns side by side."""
 
         def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            left, stride, right, step, count, out, pitch = args
-            vector = ir.VectorType(F32, 16)
+            left, stride, right, step, apart, count, out, pitch = args
+            vector, halves = ir.VectorType(F32, 16), ir.VectorType(F16, 16)
             fma = cgutils.get_or_insert_function(
                 builder.module, ir.FunctionType(vector, [vector, vector, vector]), "llvm.fma.v16f32"
             )
 
             def body(index: Any, sums: list[Any]) -> list[Any]:
-                at = builder.mul(builder.mul(index, step), _int(4))
-                held = [_load(builder, right, builder.add(at, _int(64 * c)), vector) for c in range(columns)]
+                held = []
+                for column in range(columns):
+                    at = builder.add(builder.mul(index, step), builder.mul(apart, _int(column)))
+                    held.append(builder.fpext(_load(builder, right, builder.mul(at, _int(2)), halves), vector))
                 new = []
                 for row in range(rows):
                     offset = builder.mul(builder.add(builder.mul(stride, _int(row)), index), _int(4))
@@ -162,14 +166,25 @@ def _number_tile(rows: int, columns: int) -> Any:
                 builder.store(sums, _at(builder, out, offset, vector)).align = 4
             return context.get_dummy_value()
 
-        return types.void(*[types.intp] * 7), made
+        return types.void(*[types.intp] * 8), made
 
     return tile
 
 
+@intrinsic
+def put_half(context: Any, address: Any, value: Any) -> Any:
+    """A float32 as float16 at an address."""
+
+    def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        builder.store(builder.fptrunc(args[1], F16), builder.inttoptr(args[0], F16.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.float32), made
+
+
 single_1, single_2, single_4, single_8 = (_byte_tile(rows, 1) for rows in (1, 2, 4, 8))
 double_1, double_2, double_4, double_8 = (_byte_tile(rows, 2) for rows in (1, 2, 4, 8))
-row_tile_1, row_tile_4, row_tile_8 = (_number_tile(rows, 1) for rows in (1, 4, 8))
+row_tile_1, row_tile_4, row_tile_8 = (_number_tile(rows, 2) for rows in (1, 4, 8))
 wide_tile_1, wide_tile_4 = (_number_tile(rows, 4) for rows in (1, 4))
 
 
