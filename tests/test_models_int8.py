@@ -19,6 +19,7 @@ from simulator.models import LocalModel, Sampling, ensure, int8, int8_weights
 from simulator.models.choose import ADAPTERS
 from simulator.models.int8 import Int8Runner, Product
 from simulator.models.int8_weights import packed
+from simulator.models.kernels import COMPILES
 from simulator.models.loading import Precision, eight_bits, load
 from simulator.models.runner import Work
 from simulator.models.together import MOST, Together
@@ -127,6 +128,26 @@ def test_an_adapter_beside_the_weights_does_what_one_in_them_does(
 
 
 @pytest.mark.model
+def test_a_process_that_finds_nothing_compiled_computes_as_all_others(
+    eight: Any, ids: list[int], tmp_path: Path
+) -> None:
+    program = f"""
+import numpy
+from simulator.models import ensure
+from simulator.models.choose import ADAPTERS
+from simulator.models.loading import load
+from simulator.models.runner import Work
+runner = load(ensure("small"), adapter=ADAPTERS / "small").runner
+numpy.save({str(tmp_path / "scores.npy")!r}, runner.scores([Work(runner.tape(), {ids})], adapted=True)[0].numpy())
+"""
+    subprocess.run(
+        [sys.executable, "-c", program], check=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}, timeout=300
+    )
+    (wanted,) = scores(eight.runner, Work(eight.runner.tape(), ids))
+    assert np.array_equal(np.load(tmp_path / "scores.npy"), wanted.numpy())
+
+
+@pytest.mark.model
 def test_processors_with_narrower_vectors_compute_it_too(eight: Any, ids: list[int], tmp_path: Path) -> None:
     """Laptops have 256-bit vectors where servers have 512. In a process of its own, compiled for those."""
     program = f"""
@@ -145,7 +166,10 @@ runner = load(ensure("small"), adapter=ADAPTERS / "small").runner
 numpy.save({str(tmp_path / "scores.npy")!r}, runner.scores([Work(runner.tape(), {ids})], adapted=True)[0].numpy())
 """
     subprocess.run(
-        [sys.executable, "-c", program], check=True, env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}, timeout=300
+        [sys.executable, "-c", program],
+        check=True,
+        env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path), COMPILES: "1"},
+        timeout=300,
     )
     (wanted,) = scores(eight.runner, Work(eight.runner.tape(), ids))
     assert abs(np.load(tmp_path / "scores.npy") - wanted.numpy()).max() < 0.05  # sums of float32 in another order

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.models.kernels import Digits
+from simulator.models.kernels import Digits, settle
 from simulator.models.passes import BLOCK, PARTS, PRODUCT, QUERIES, SHARE, SPAN, Room, Sizes, Wanted, through
 from simulator.models.runner import Tape, Work
 
@@ -162,6 +162,7 @@ class Int8Runner:
         """`embed` [vocabulary, width], `norms` float32 [2 * layers + 1, width], `products` as `int8_weights` names them."""
         import torch
 
+        settle()
         self.shape, self.layers, self.width = shape, shape.layers, shape.width
         self._embed, self._norms, self._products = embed, norms, products
         self._sizes = Sizes(

@@ -7,7 +7,10 @@ the same order, so that its numbers do not depend on the rows beside it. Arrays 
 
 from __future__ import annotations
 
+import logging
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +22,9 @@ import numpy as np
 from simulator.models.vectors import float_of_bits
 from simulator.settings import settings
 
+COMPILES = "SIMULATOR_COMPILES"
+"""Set in the process that compiles for the others."""
+_log = logging.getLogger(__name__)
 SOURCES = ("kernels.py", "passes.py", "vectors.py")
 F = TypeVar("F", bound=Callable[..., Any])
 HALF, MIDDLE, MOST = np.float32(0.5), np.float32(128.5), np.float32(127.0)
@@ -47,6 +53,19 @@ def kept() -> bool:
     """Whether everything has been compiled on this machine before (all of it, or the processor's part of it, is in one file
     a function; numba looks closer)."""
     return any(Path(numba.config.CACHE_DIR).rglob("passes.through-*.nbc"))
+
+
+def settle() -> None:
+    """Let another process compile everything, if none ever has: code that comes straight from the compiler rounds here and
+    there otherwise than the same code read back from the cache, and one machine's processes shall agree to the bit."""
+    if COMPILES in os.environ or kept():
+        return
+    root = str(Path(__file__).parents[2])
+    path = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    child = [sys.executable, "-c", "from simulator.models.machine import probe; probe()"]
+    done = subprocess.run(child, env=os.environ | {COMPILES: "1", "PYTHONPATH": path}, capture_output=True, check=False)
+    if done.returncode:
+        _log.warning("compiling aside failed: %s", done.stderr.decode(errors="replace")[-500:])
 
 
 def compiled(function: F) -> F:
