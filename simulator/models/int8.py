@@ -238,7 +238,7 @@ class Int8Runner:
                 tape = onto
                 positions += range(len(tape), len(tape) + count)
             at = tape.grow(count, wanted.depth)
-            kept.append((owners, mine))
+            kept.append((owners, mine))  # the pass knows their addresses only
             shares[number] = (rows, count, at, trunk, owners.ctypes.data, mine.ctypes.data, tape.capacity)
             tapes[number] = [layer.ctypes.data for layer in tape.held[: wanted.depth]]
             rows, longest = rows + count, max(longest, at + count)

@@ -190,9 +190,10 @@ def adapter_halves(pairs: Mapping[str, Mapping[str, torch.Tensor]], scale: float
             if not downs:
                 continue
             # Ranks are filled up with zeros to what the tiles take.
-            up = torch.zeros(sum(sizes[m] for m in modules), CHANNELS * math.ceil(sum(map(len, downs)) / CHANNELS))
-            down = torch.zeros(up.shape[1], inputs[part])
-            down[: sum(map(len, downs))] = torch.cat(downs)
+            joined = torch.cat(downs)
+            filled = CHANNELS * math.ceil(len(joined) / CHANNELS)
+            up, down = torch.zeros(sum(sizes[m] for m in modules), filled), torch.zeros(filled, inputs[part])
+            down[: len(joined)] = joined
             row = column = 0
             for module, pair in there:
                 if pair is not None:

@@ -88,7 +88,7 @@ def prepare(folder: Path, progress: Progress) -> None:
     if not eight_bits():
         return
     patient_threads()
-    from simulator.models import kernels, machine
+    from simulator.models import kernels
     from simulator.models.int8_weights import FILE, int8_weights, shape_of
 
     shape = shape_of(folder)
@@ -100,7 +100,7 @@ def prepare(folder: Path, progress: Progress) -> None:
         progress("round", 1, 1)
     if not kernels.kept():
         progress("compile", 0, 1)
-        machine.probe()
+        kernels.settle()
         progress("compile", 1, 1)
 
 
