@@ -17,6 +17,7 @@ import pytest
 from simulator.errors import ModelError, ModelFormatError
 from simulator.models import LocalModel, Sampling, ensure, int8, int8_weights
 from simulator.models.choose import ADAPTERS
+from simulator.models.half_bytes import half_bytes
 from simulator.models.int8 import Int8Runner, Product
 from simulator.models.int8_weights import packed
 from simulator.models.kernels import COMPILES
@@ -48,24 +49,73 @@ def scores(runner: Any, *works: Work, adapted: bool = True) -> list[Any]:
 
 def test_weights_are_rounded_to_the_nearest_and_laid_in_tiles() -> None:
     torch.manual_seed(0)
-    weight, bias = torch.randn(48, 64), torch.randn(48)
+    weight = torch.randn(48, 64)
     weight[5] = 0.0
-    made = packed(weight, bias)
+    made = packed(weight)
     rows = made.weight.reshape(3, 16, 16, 4).transpose(0, 2, 1, 3).reshape(48, 64)  # [block, four, channel, of four]
     assert abs(rows * made.scale[:, None] - weight.numpy()).max() <= made.scale.max() / 2
     assert (made.offset == 128 * rows.sum(1, dtype="int32")).all()
     assert abs(rows).max() == 127
-    assert made.bias is not None
-    assert (made.bias == bias.numpy()).all()
 
 
+def on_places(out: int, width: int, most: int = 15) -> Any:
+    """Weights as Q4_K and Q4_1 have them, bf16: a step and a floor for every 32, and 16 places."""
+    step = torch.rand(out, width // 32, 1) * 0.01 + 0.001
+    digits = torch.randint(most + 1, (out, width // 32, 32))
+    return (step * digits - step * 15 * torch.rand(out, width // 32, 1)).reshape(out, width).bfloat16()
+
+
+def bytes_of(halved: Any, out: int, width: int) -> Any:
+    """The 8-bit weights that half bytes stand for, as the pass unpacks them: [out, width]."""
+    import numba
+
+    from simulator.models.vectors import unpack
+
+    @numba.njit
+    def unpacked(weights: int, stretches: int, to: int) -> None:
+        unpack(weights, stretches, to)
+
+    found = np.empty((out // 16, width // 4, 16, 4), np.int8)
+    for block, part in enumerate(halved.weight.reshape(out // 16, -1)):
+        unpacked(part.ctypes.data, width // 32, found[block].ctypes.data)
+    return found.transpose(0, 2, 1, 3).reshape(out, width)
+
+
+@pytest.mark.parametrize("most", [15, 14, 0])
+def test_weights_published_in_4_bits_are_found_again(most: int) -> None:
+    if not eight_bits():
+        pytest.skip("this processor has no quick 8-bit products")
+    torch.manual_seed(0)
+    weight = on_places(48, 256, most)
+    halved = half_bytes(weight)
+    assert halved is not None
+    assert halved.halved
+    found = bytes_of(halved, 48, 256)
+    # Half a step of rounding, and what bf16 has moved the largest numbers by (127 steps / 256).
+    assert (abs(found * halved.scale[:, None] - weight.float().numpy()).max(1) <= 1.05 * halved.scale).all()
+    assert (halved.offset == 128 * found.sum(1, dtype="int32")).all()
+
+
+def test_weights_of_more_places_are_not_taken_for_4_bits() -> None:
+    torch.manual_seed(0)
+    many = on_places(48, 256)
+    many[40, 32:64] = torch.randn(32)  # in one stretch, beyond those that are looked at first
+    for weight in (torch.randn(48, 256), torch.randn(48, 256).bfloat16(), many, on_places(48, 256)[:, :40]):
+        assert half_bytes(weight) is None
+
+
+@pytest.mark.parametrize("published_in_4_bits", [False, True])
 @pytest.mark.parametrize("kind", ["llama", "qwen2"])
 @pytest.mark.parametrize(("width", "most"), [(128, 5e-4), (1024, 4e-2)])
-def test_a_model_of_any_size_is_that_of_the_library(tmp_path: Path, kind: str, width: int, most: float) -> None:
-    """Widths in finer steps and in plain ones, odd numbers of channels and rows, with and without biases."""
+def test_a_model_of_any_size_is_that_of_the_library(
+    tmp_path: Path, kind: str, width: int, most: float, published_in_4_bits: bool
+) -> None:
+    """Widths in finer steps and in plain ones, odd numbers of channels and rows, with and without biases, and weights in half
+    bytes (but for those of a part whose numbers cannot be divided so): read at once, or in pieces of few tokens."""
     if not eight_bits():
         pytest.skip("this processor has no quick 8-bit products")
     transformers = pytest.importorskip("transformers")
+    most = max(most, 8e-2) if published_in_4_bits else most  # those weights are rounded, too
     torch.manual_seed(0)
     config = transformers.AutoConfig.for_model(
         kind, vocab_size=272, hidden_size=width, intermediate_size=width + 48, num_hidden_layers=3, eos_token_id=1,
@@ -76,6 +126,8 @@ def test_a_model_of_any_size_is_that_of_the_library(tmp_path: Path, kind: str, w
     for name, parameter in library.named_parameters():
         if name.endswith("bias"):
             torch.nn.init.normal_(parameter, std=0.5)
+        elif parameter.ndim == 2 and "embed" not in name and published_in_4_bits and parameter.shape[1] % 32 == 0:
+            parameter.data = on_places(*parameter.shape).float()
         elif parameter.ndim == 2 and "embed" not in name:  # then what is left is the rounding of what they meet
             step = parameter.detach().abs().amax(1, keepdim=True) / 127
             parameter.data = (parameter.detach() / step).round() * step
@@ -83,6 +135,9 @@ def test_a_model_of_any_size_is_that_of_the_library(tmp_path: Path, kind: str, w
     shape = int8_weights.shape_of(tmp_path)
     assert shape is not None
     embed, norms, weights = int8_weights.int8_weights(tmp_path, shape)
+    assert {name for name, own in weights.items() if own.halved} == (
+        {name for name in weights if not name.endswith("down")} if published_in_4_bits and width > 128 else set()
+    )
     runner = Int8Runner(shape, embed, norms, {name: Product(own) for name, own in weights.items()})
     ids = torch.randint(272, (37,)).tolist()
     with torch.inference_mode():
@@ -92,6 +147,11 @@ def test_a_model_of_any_size_is_that_of_the_library(tmp_path: Path, kind: str, w
     assert float((got[0] - wanted.logits[0, -1]).norm() / wanted.logits[0, -1].norm()) < most
     for mine, theirs in zip(states, wanted.hidden_states[1:3], strict=True):
         assert float((mine - theirs[0]).norm() / theirs[0].norm()) < most
+    tape, at = runner.tape(), 0
+    for count in (1, 2, 3, 4, 5, 8, 14):
+        (last,) = scores(runner, Work(tape, ids[at : at + count]))
+        at += count
+    assert torch.equal(last, got)
 
 
 @pytest.mark.model

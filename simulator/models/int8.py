@@ -1,7 +1,8 @@
 """Passes of Llama-like models in 8-bit integers, several times as fast on a CPU as the library's own in bf16 or float32.
 
-Weights are rounded to 8 bits with one scale an output channel, the numbers that meet them to 8 bits with one scale a
-token; products are summed in integers (VNNI), everything between is float32. What happens in a pass is in `passes`; here
+Weights are rounded to 8 bits with one scale an output channel (and kept in half of them where they were published so, see
+`half_bytes`), the numbers that meet them to 8 bits with one scale a token; products are summed in integers (VNNI), everything
+between is float32. What happens in a pass is in `passes`; here
 are the tapes, and what each pass is given. A token's numbers do not depend on which tokens of other calls share its pass.
 
 The method is W8A8 with dynamic per-token scales as in SmoothQuant (Xiao et al. 2023, table 2), without its smoothing,
@@ -21,6 +22,7 @@ import numpy as np
 from simulator.models.kernels import Digits, settle
 from simulator.models.passes import BLOCK, PARTS, PRODUCT, QUERIES, SHARE, SPAN, Room, Sizes, Wanted, through
 from simulator.models.runner import Tape, Work
+from simulator.models.vectors import CHANNELS
 
 if TYPE_CHECKING:
     import torch
@@ -124,12 +126,17 @@ class Int8Fork:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A product's weights as `passes` wants them: bytes (flat), float32 and int32 [out], float32 [out] or nothing."""
+    """A product's weights as `passes` wants them: bytes (flat; in half bytes where they are `halved`), float32 and int32 [out],
+    float32 [out] or nothing."""
 
     weight: np.ndarray
     scale: np.ndarray
     offset: np.ndarray
     bias: np.ndarray | None = None
+
+    @property
+    def halved(self) -> bool:
+        return self.weight.dtype == np.uint8
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +153,7 @@ class Product:
         bias = self.own.bias.ctypes.data if self.own.bias is not None else 0
         halves = self.beside if adapted and self.beside is not None else ()
         return (
-            *_addresses(own), bias, len(own.scale), width, len(halves[0].scale) if halves else 0,
+            *_addresses(own), bias, len(own.scale), width, own.halved, len(halves[0].scale) if halves else 0,
             *(_addresses(halves[0]) + _addresses(halves[1]) if halves else (0,) * 6),
         )  # fmt: skip
 
@@ -180,6 +187,8 @@ class Int8Runner:
         }
         self._widest = int(self._parts[False]["out"][:-1].max())
         self._vocabulary = int(self._parts[False]["out"][-1])
+        halved = any(product.own.halved for product in products.values())
+        self._unpacked = 2 * CHANNELS * max(inputs.values()) + 64 if halved else 0
         self._rank = int(self._parts[True]["rank"].max())
         self._turns = shape.theta ** -(np.arange(0, shape.head, 2, dtype=np.float32) / np.float32(shape.head))
         self._threads = torch.get_num_threads()
@@ -260,6 +269,7 @@ class Int8Runner:
                 self._threads, 256 + 2 * shape.inner + each + 3 * shape.groups * shape.head + QUERIES * (shape.head + 1)
             ),
             _room(self._threads, QUERIES * (longest + SPAN)),
+            np.empty((self._threads, self._unpacked), np.uint8),
         )
         given = (
             self._threads, np.zeros(16, np.int64), self._sizes, self._parts[adapted], self._norms, adapted, shares, tapes,

@@ -29,6 +29,8 @@ from simulator.models.kernels import (
 )
 from simulator.models.vectors import (
     CHANNELS,
+    STRETCH,
+    STRETCH_BYTES,
     add_one,
     double_1,
     double_2,
@@ -37,6 +39,10 @@ from simulator.models.vectors import (
     floats_at,
     give_way,
     greatest,
+    half_byte_1,
+    half_byte_2,
+    half_byte_3,
+    half_byte_4,
     integers_at,
     put_at,
     put_half,
@@ -48,6 +54,7 @@ from simulator.models.vectors import (
     single_2,
     single_4,
     single_8,
+    unpack,
     wide_tile_1,
     wide_tile_4,
 )
@@ -58,17 +65,20 @@ SPAN = 64
 """Tokens by which scores of attention are counted, so that a sum over them is always made of the same vectors."""
 QUERIES = 8
 """Queries of a head that go through the keys together."""
+FEW = 4
+"""Rows that take weights in half bytes as they are."""
 UNSEEN = np.float32(-3.0e38)
 PATIENCE = 2000
 """How often a thread looks for the others before it lets another have its core."""
 QKV, OUT, UP, DOWN, PARTS = 0, 1, 2, 3, 4
 
 PRODUCT = np.dtype([(name, np.int64) for name in (
-    "weight", "scale", "offset", "bias", "out", "width",
+    "weight", "scale", "offset", "bias", "out", "width", "halved",
     "rank", "low_weight", "low_scale", "low_offset", "up_weight", "up_scale", "up_offset",
 )])  # fmt: skip
 """A product's weights: addresses of int8 [out / 16, width / 4, 16, 4], of the channels' scales (float32) and of 128 times
-their weights' sums (int32), of the bias or 0, and its sizes; with a `rank`, the same of an adapter's two halves."""
+their weights' sums (int32), of the bias or 0, and its sizes; `halved` (1, else 0) where they are in half bytes instead, uint8
+[out / 16, width / STRETCH, STRETCH_BYTES]; with a `rank`, the same of an adapter's two halves (in bytes)."""
 
 SHARE = np.dtype([(name, np.int64) for name in ("begin", "count", "at", "trunk", "owners", "rows", "capacity")])
 """One call's tokens in a pass: rows `begin` and on, to be put on its tape at `at`. For rows of a fork, `trunk` is where it
@@ -90,7 +100,7 @@ class Sizes(NamedTuple):
 
 class Room(NamedTuple):
     """Where a pass computes: rows [rows, width], what products give (flat), the same of an adapter's halves, queries (flat), what
-    attention found [rows, heads * head], the digits of each, and rooms of the threads [threads, ...]."""
+    attention found [rows, heads * head], the digits of each, and rooms of the threads [threads, ...] (`unpacked`: uint8)."""
 
     x: np.ndarray
     sums: np.ndarray
@@ -105,6 +115,7 @@ class Room(NamedTuple):
     halves_step: np.ndarray
     row: np.ndarray
     scores: np.ndarray
+    unpacked: np.ndarray
 
 
 class Wanted(NamedTuple):
@@ -139,25 +150,44 @@ def _meet(sync: np.ndarray, threads: int) -> None:
 
 @compiled
 def _multiplied(
-    weight: int, scale: int, offset: int, digits: Digits, out: np.ndarray, me: int, threads: int, room: np.ndarray
-) -> None:
+    weight: int, scale: int, offset: int, halved: int, digits: Digits, out: np.ndarray, me: int, threads: int,
+    room: np.ndarray, bytes_room: np.ndarray,
+) -> None:  # fmt: skip
     """This thread's channels of a product, [rows or 2 rows, channels], before the rows' steps are multiplied in."""
     rows, width = digits.first.shape
-    blocks = out.shape[1] // CHANNELS
+    blocks, stretches = out.shape[1] // CHANNELS, width // STRETCH
     scales = numba.carray(floats_at(scale), blocks * CHANNELS)
     offsets = numba.carray(integers_at(offset), blocks * CHANNELS)
     whole = room[: 8 * 2 * CHANNELS].view(np.int32)
     to, x, fours = np.intp(whole.ctypes.data), np.intp(digits.first.ctypes.data), width // 4
+    # Few rows take half bytes as they come from memory; for more they are made bytes once, near at hand.
+    few = halved != 0 and rows <= FEW
+    near = (np.intp(bytes_room.ctypes.data) + 63) // 64 * 64
     block, last = blocks * me // threads, blocks * (me + 1) // threads
     while block < last:
-        held, first = weight + block * width * CHANNELS, block * CHANNELS
-        double = last - block >= 2
+        first = block * CHANNELS
+        double = last - block >= 2 and not few
         channels = 2 * CHANNELS if double else CHANNELS
+        held = weight + block * (stretches * STRETCH_BYTES if halved else width * CHANNELS)
+        if halved and not few:
+            unpack(held, stretches, near)
+            if double:
+                unpack(held + stretches * STRETCH_BYTES, stretches, near + width * CHANNELS)
+            held = near
         row = 0
         while row < rows:
             left, at = rows - row, x + row * width
-            count = 8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1
-            if double:
+            count = rows if few else 8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1
+            if few:
+                if count == 4:
+                    half_byte_4(held, at, width, stretches, to)
+                elif count == 3:
+                    half_byte_3(held, at, width, stretches, to)
+                elif count == 2:
+                    half_byte_2(held, at, width, stretches, to)
+                else:
+                    half_byte_1(held, at, width, stretches, to)
+            elif double:
                 if count == 8:
                     double_8(held, at, width, fours, to)
                 elif count == 4:
@@ -192,13 +222,13 @@ def _product(
     out = room.sums[: lines * p.out].reshape(lines, p.out)
     none = room.more[:0].reshape(0, p.out)
     bias = numba.carray(floats_at(p.bias), p.out if p.bias else 0)
-    mine = room.row[me]
-    _multiplied(p.weight, p.scale, p.offset, digits, out, me, threads, mine)
+    mine, near = room.row[me], room.unpacked[me]
+    _multiplied(p.weight, p.scale, p.offset, p.halved, digits, out, me, threads, mine, near)
     if not (adapted and p.rank):
         _meet(sync, threads)
         return Sums(out, digits.step, none, digits.step, bias)
     low = room.low[: lines * p.rank].reshape(lines, p.rank)
-    _multiplied(p.low_weight, p.low_scale, p.low_offset, digits, low, me, threads, mine)
+    _multiplied(p.low_weight, p.low_scale, p.low_offset, 0, digits, low, me, threads, mine, near)
     _meet(sync, threads)
     halves = Digits(room.halves_first[: rows * p.rank].reshape(rows, p.rank), room.halves_step)
     half = Sums(low, digits.step, none, digits.step, bias[:0])
@@ -207,7 +237,7 @@ def _product(
         rounded(mine[: p.rank], ONE, halves, row)
     _meet(sync, threads)
     more = room.more[: p.out * rows].reshape(rows, p.out)
-    _multiplied(p.up_weight, p.up_scale, p.up_offset, halves, more, me, threads, mine)
+    _multiplied(p.up_weight, p.up_scale, p.up_offset, 0, halves, more, me, threads, mine, near)
     _meet(sync, threads)
     return Sums(out, digits.step, more, halves.step, bias)
 

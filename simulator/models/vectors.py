@@ -1,5 +1,5 @@
 """The few loops that a compiler does not turn into the processor's vector instructions by itself, written out for it: tiles of
-matrix products in 8-bit integers (VNNI) and in float32; and how threads meet inside compiled code.
+matrix products in 8-bit integers (VNNI), with weights of 8 bits or 4, and in float32; and how threads meet inside compiled code.
 
 Each tile keeps its sums in registers and goes through what is summed strictly in order, so that a row's numbers are the
 same in whatever tile it is. Addresses are taken as integers; nothing is checked.
@@ -19,10 +19,21 @@ from numba.core import cgutils
 
 intrinsic: Callable[[Callable[..., Any]], Any] = numba.extending.intrinsic
 types: Any = numba.core.types
-I8, I32, I64, F16, F32 = ir.IntType(8), ir.IntType(32), ir.IntType(64), ir.HalfType(), ir.FloatType()
+I8, I16, I32, I64, F16, F32 = (
+    ir.IntType(8),
+    ir.IntType(16),
+    ir.IntType(32),
+    ir.IntType(64),
+    ir.HalfType(),
+    ir.FloatType(),
+)
 CHANNELS = 16
 """Output channels that a tile holds side by side."""
-AHEAD = 2048
+STRETCH = 32
+"""Numbers of a channel that share a step and a floor, where weights are kept in half bytes."""
+STRETCH_BYTES = CHANNELS * (STRETCH // 2 + 2 + 2)
+"""Of a stretch of all channels of a tile: the digits, the steps, the floors."""
+AHEAD = 8192
 """Bytes of weights fetched ahead of their use."""
 UNROLLED = 4
 
@@ -50,6 +61,21 @@ def _spread(builder: Any, value: Any, kind: Any) -> Any:
     nothing = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(nothing, value, ir.Constant(I32, 0))
     return builder.shuffle_vector(first, nothing, ir.Constant(ir.VectorType(I32, kind.count), [0] * kind.count))
+
+
+def _fetch(builder: Any, address: Any) -> None:
+    """Have a line of memory brought near."""
+    kind = ir.FunctionType(ir.VoidType(), [ir.PointerType(I8), I32, I32, I32])
+    fetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(fetch, [address, *(ir.Constant(I32, n) for n in (0, 3, 1))])
+
+
+def _dot(builder: Any, sums: Any, x: Any, weights: Any) -> Any:
+    """Four unsigned bytes times four signed ones, added to each of `LANES` sums."""
+    vector = ir.VectorType(I32, LANES)
+    kind = ir.FunctionType(vector, [vector, vector, vector])
+    name = f"llvm.x86.avx512.vpdpbusd.{32 * LANES}"
+    return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), [sums, x, weights])
 
 
 def _summed(
@@ -94,15 +120,6 @@ def _byte_tile(rows: int, blocks: int) -> Any:
         def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
             weights, x, stride, fours, out = args
             vector = ir.VectorType(I32, LANES)
-            multiply = cgutils.get_or_insert_function(
-                builder.module,
-                ir.FunctionType(vector, [vector, vector, vector]),
-                f"llvm.x86.avx512.vpdpbusd.{32 * LANES}",
-            )
-            byte = ir.PointerType(I8)
-            fetch = cgutils.get_or_insert_function(
-                builder.module, ir.FunctionType(ir.VoidType(), [byte, I32, I32, I32]), "llvm.prefetch.p0"
-            )
 
             def body(index: Any, sums: list[Any]) -> list[Any]:
                 held = []
@@ -112,16 +129,12 @@ def _byte_tile(rows: int, blocks: int) -> Any:
                     held += [
                         _load(builder, weights, builder.add(at, _int(4 * LANES * p)), vector) for p in range(parts)
                     ]
-                    ahead = _at(builder, weights, builder.add(at, _int(AHEAD)), I8)
-                    builder.call(fetch, [ahead, *(ir.Constant(I32, n) for n in (0, 3, 1))])
+                    _fetch(builder, _at(builder, weights, builder.add(at, _int(AHEAD)), I8))
                 new = []
                 for row in range(rows):
                     offset = builder.add(builder.mul(stride, _int(row)), builder.mul(index, _int(4)))
                     spread = _spread(builder, _load(builder, x, offset, I32), vector)
-                    new += [
-                        builder.call(multiply, [sums[row * len(held) + n], spread, weight])
-                        for n, weight in enumerate(held)
-                    ]
+                    new += [_dot(builder, sums[row * len(held) + n], spread, weight) for n, weight in enumerate(held)]
                 return new
 
             for number, sums in enumerate(_summed(builder, fours, UNROLLED, vector, rows * parts * blocks, body)):
@@ -131,6 +144,100 @@ def _byte_tile(rows: int, blocks: int) -> Any:
         return types.void(types.intp, types.intp, types.intp, types.intp, types.intp), made
 
     return tile
+
+
+def _unpacked(builder: Any, weights: Any, index: Any) -> list[list[Any]]:
+    """Of number `index` of the stretches of `CHANNELS` channels at `weights`: the bytes that `_byte_tile` wants, for each
+    four numbers, in as many vectors as `CHANNELS` channels take."""
+    words, bytes_, single = ir.VectorType(I16, 2 * LANES), ir.VectorType(I32, LANES), ir.VectorType(I16, LANES)
+
+    def all_words(value: int) -> Any:
+        return ir.Constant(words, [value] * words.count)
+
+    begin = builder.mul(index, _int(STRETCH_BYTES))
+    for line in range(0, STRETCH_BYTES, 64):
+        ahead = _at(builder, weights, builder.add(begin, _int(AHEAD + line)), I8)
+        _fetch(builder, ahead)
+    found: list[list[Any]] = [[] for _ in range(STRETCH // 4)]
+    for part in range(CHANNELS // (LANES or CHANNELS)):
+        both = []
+        for skip in (0, 2 * CHANNELS):  # a channel's step, and its floor, into both of its words
+            at = builder.add(begin, _int(CHANNELS * STRETCH // 2 + skip + 2 * LANES * part))
+            wide = builder.zext(_load(builder, weights, at, single), bytes_)
+            twice = builder.or_(wide, builder.shl(wide, ir.Constant(bytes_, [16] * LANES)))
+            both.append(builder.bitcast(twice, words))
+        step, floor = both
+        for eight in range(STRETCH // 8):
+            at = builder.add(begin, _int(4 * (CHANNELS * eight + LANES * part)))
+            packed = _load(builder, weights, at, words)
+            whole = []
+            for digit in range(4):
+                shifted = builder.lshr(packed, all_words(4 * digit)) if digit else packed
+                only = builder.and_(shifted, all_words(15)) if digit < 3 else shifted
+                whole.append(builder.add(builder.mul(only, step), floor))
+            for first in (0, 1):
+                low = builder.lshr(whole[2 * first], all_words(8))
+                high = builder.and_(whole[2 * first + 1], all_words(0xFF00))
+                found[2 * eight + first].append(builder.bitcast(builder.or_(low, high), bytes_))
+    return found
+
+
+def _half_byte_tile(rows: int) -> Any:
+    parts = CHANNELS // (LANES or CHANNELS)
+
+    @intrinsic
+    def tile(context: Any, weights: Any, x: Any, stride: Any, stretches: Any, out: Any) -> Any:
+        """As the tiles of bytes, of `CHANNELS` channels whose weights are in half bytes: for each of `stretches` (>= 1), 16
+        digits a channel in words [STRETCH / 8, CHANNELS, 2] (of eight numbers the first word has 0, 1, 4 and 5, the second 2, 3, 6 and 7,
+        lowest bits first), then the channels' steps and floors, int16 [CHANNELS] each. A weight is the upper byte of
+        digit * step + floor."""
+
+        def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            weights, x, stride, stretches, out = args
+            vector = ir.VectorType(I32, LANES)
+
+            def body(index: Any, sums: list[Any]) -> list[Any]:
+                fours = _unpacked(builder, weights, index)
+                new = list(sums)
+                for row in range(rows):
+                    for n, four in enumerate(fours):
+                        at = builder.add(builder.mul(index, _int(STRETCH)), _int(4 * n))
+                        offset = builder.add(builder.mul(stride, _int(row)), at)
+                        spread = _spread(builder, _load(builder, x, offset, I32), vector)
+                        for p, weight in enumerate(four):
+                            place = row * parts + p
+                            new[place] = _dot(builder, new[place], spread, weight)
+                return new
+
+            for number, sums in enumerate(_summed(builder, stretches, 1, vector, rows * parts, body)):
+                builder.store(sums, _at(builder, out, _int(4 * LANES * number), vector)).align = 4
+            return context.get_dummy_value()
+
+        return types.void(*[types.intp] * 5), made
+
+    return tile
+
+
+@intrinsic
+def unpack(context: Any, weights: Any, stretches: Any, out: Any) -> Any:
+    """`stretches` of half bytes at `weights` as the bytes that they stand for, at `out`."""
+
+    def made(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        weights, stretches, out = args
+        vector = ir.VectorType(I32, LANES)
+
+        def body(index: Any, sums: list[Any]) -> list[Any]:
+            begin = builder.mul(index, _int(CHANNELS * STRETCH))
+            for n, four in enumerate(_unpacked(builder, weights, index)):
+                for p, weight in enumerate(four):
+                    at = builder.add(begin, _int(4 * (CHANNELS * n + LANES * p)))
+                    builder.store(weight, _at(builder, out, at, vector)).align = 4
+            return []
+
+        _summed(builder, stretches, 1, vector, 0, body)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, types.intp, types.intp), made
 
 
 def _number_tile(rows: int, columns: int) -> Any:
@@ -184,6 +291,7 @@ def put_half(context: Any, address: Any, value: Any) -> Any:
 
 single_1, single_2, single_4, single_8 = (_byte_tile(rows, 1) for rows in (1, 2, 4, 8))
 double_1, double_2, double_4, double_8 = (_byte_tile(rows, 2) for rows in (1, 2, 4, 8))
+half_byte_1, half_byte_2, half_byte_3, half_byte_4 = (_half_byte_tile(rows) for rows in (1, 2, 3, 4))
 row_tile_1, row_tile_4, row_tile_8 = (_number_tile(rows, 2) for rows in (1, 4, 8))
 wide_tile_1, wide_tile_4 = (_number_tile(rows, 4) for rows in (1, 4))
 
