@@ -66,8 +66,9 @@ class Int8Tape:
 
     def __init__(self, shape: Shape) -> None:
         self._shape, self._length, self.capacity = shape, 0, 0
-        self.held: list[np.ndarray] = []
-        """A flat array a layer that has been read onto it (a reader of middle layers needs no others)."""
+        self.held: np.ndarray = np.empty((0, 0), np.float16)
+        """A row a layer that has been read onto it (a reader of middle layers needs no others); in one piece, for that is
+        what the system gives large pages for."""
 
     def __len__(self) -> int:
         return self._length
@@ -79,35 +80,30 @@ class Int8Tape:
         new = Int8Tape(self._shape)
         if length:
             new.grow(length, len(self.held))
-            for mine, theirs in zip(new.held, self.held, strict=True):
-                self._copy(theirs, self.capacity, mine, new.capacity, length)
+            self._copy(self.held, new.held, length)
         return new
 
     def nbytes(self) -> int:
-        return sum(layer.nbytes for layer in self.held)
+        return self.held.nbytes
 
     def grow(self, tokens: int, depth: int) -> int:
         """Make room for `tokens` more in `depth` layers; where they begin."""
-        begin, before = self._length, self.capacity
+        begin = self._length
         self._length += tokens
         if self._length > self.capacity or depth > len(self.held):
             self.capacity = max(self.capacity, GROW * math.ceil(self._length / GROW))
             size = 2 * self._shape.groups * self.capacity * self._shape.head
-            for layer in range(max(depth, len(self.held))):
-                new = np.empty(size, np.float16)
-                if layer < len(self.held):
-                    self._copy(self.held[layer], before, new, self.capacity, begin)
-                    self.held[layer] = new
-                else:
-                    self.held.append(new)
+            new = np.empty((max(depth, len(self.held)), size), np.float16)
+            self._copy(self.held, new, begin)
+            self.held = new
         return begin
 
-    def _copy(self, old: np.ndarray, before: int, new: np.ndarray, after: int, length: int) -> None:
-        """The first `length` tokens of a layer (and what else is in their last block)."""
-        tokens = BLOCK * math.ceil(length / BLOCK)
+    def _copy(self, old: np.ndarray, new: np.ndarray, length: int) -> None:
+        """The first `length` tokens of each layer of `old` (and what else is in their last block)."""
+        size = BLOCK * math.ceil(length / BLOCK) * self._shape.head
         shape = (2 * self._shape.groups, -1)
-        size = tokens * self._shape.head
-        new.reshape(shape)[:, :size] = old.reshape(shape)[:, :size]
+        for theirs, mine in zip(old, new, strict=False):
+            mine.reshape(shape)[:, :size] = theirs.reshape(shape)[:, :size]
 
 
 class Int8Fork:
@@ -249,7 +245,7 @@ class Int8Runner:
             at = tape.grow(count, wanted.depth)
             kept.append((owners, mine))  # the pass knows their addresses only
             shares[number] = (rows, count, at, trunk, owners.ctypes.data, mine.ctypes.data, tape.capacity)
-            tapes[number] = [layer.ctypes.data for layer in tape.held[: wanted.depth]]
+            tapes[number] = tape.held.ctypes.data + tape.held.strides[0] * np.arange(wanted.depth)
             rows, longest = rows + count, max(longest, at + count)
         angles = np.outer(np.array(positions, np.float32), self._turns)
         x = self._embed[[i for work in works for i in work.ids]].float().numpy()

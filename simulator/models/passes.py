@@ -47,7 +47,9 @@ from simulator.models.vectors import (
     put_at,
     put_half,
     row_tile_1,
+    row_tile_3,
     row_tile_4,
+    row_tile_6,
     row_tile_8,
     seen_at,
     single_1,
@@ -56,6 +58,7 @@ from simulator.models.vectors import (
     single_8,
     unpack,
     wide_tile_1,
+    wide_tile_3,
     wide_tile_4,
 )
 
@@ -274,14 +277,13 @@ def _put(
 
 @compiled
 def _attended(
-    share: np.ndarray, tape: int, group: int, first: int, sizes: Sizes, queries: np.ndarray, seen: np.ndarray,
-    scores: np.ndarray, room: np.ndarray,
+    share: np.ndarray, tape: int, group: int, first: int, count: int, sizes: Sizes, queries: np.ndarray,
+    seen: np.ndarray, scores: np.ndarray, room: np.ndarray,
 ) -> None:  # fmt: skip
-    """What up to `QUERIES` queries of a group of heads take from a tape, beginning with number `first` of that group."""
+    """What `count` (<= `QUERIES`) queries of a group of heads take from a tape, beginning with number `first` of that group."""
     s = share[0]
     head = sizes.head
     each = sizes.heads // sizes.groups
-    count = min(QUERIES, each * s.count - first)
     forked = s.trunk >= 0
     longest = s.at + s.count
     if not forked:
@@ -298,12 +300,18 @@ def _attended(
         q = 0
         while q < count:
             where, line = at + 4 * q * head, to + 4 * (begin + q * span)
-            if count - q >= 8:
+            if count - q == 8:
                 row_tile_8(where, head, held, BLOCK, apart, head, line, span)
                 q += 8
+            elif count - q >= 6:
+                row_tile_6(where, head, held, BLOCK, apart, head, line, span)
+                q += 6
             elif count - q >= 4:
                 row_tile_4(where, head, held, BLOCK, apart, head, line, span)
                 q += 4
+            elif count - q == 3:
+                row_tile_3(where, head, held, BLOCK, apart, head, line, span)
+                q += 3
             else:
                 row_tile_1(where, head, held, BLOCK, apart, head, line, span)
                 q += 1
@@ -330,7 +338,10 @@ def _attended(
         q = 0
         while q < count:
             where, line = to + 4 * q * span, found + 4 * (q * head + column)
-            if count - q >= 4:
+            if count - q == 6 or count - q == 3:
+                wide_tile_3(where, span, held, head, BLOCK, longest, line, head)
+                q += 3
+            elif count - q >= 4:
                 wide_tile_4(where, span, held, head, BLOCK, longest, line, head)
                 q += 4
             else:
@@ -382,12 +393,14 @@ def through(
         item = 0
         for number in range(len(shares)):
             queries = sizes.heads // sizes.groups * shares[number].count
+            together = (queries + QUERIES - 1) // QUERIES
+            together = (queries + together - 1) // together  # all of one size, so that no thread waits for another's
             for group in range(sizes.groups):
-                for first in range(0, queries, QUERIES):
+                for first in range(0, queries, together):
                     if item % threads == me:
                         _attended(
-                            shares[number : number + 1], tapes[number, layer], group, first, sizes, room.queries,
-                            room.seen, room.scores[me], mine,
+                            shares[number : number + 1], tapes[number, layer], group, first,
+                            min(together, queries - first), sizes, room.queries, room.seen, room.scores[me], mine,
                         )  # fmt: skip
                     item += 1
         _meet(sync, threads)

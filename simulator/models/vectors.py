@@ -258,8 +258,10 @@ def _number_tile(rows: int, columns: int) -> Any:
             def body(index: Any, sums: list[Any]) -> list[Any]:
                 held = []
                 for column in range(columns):
-                    at = builder.add(builder.mul(index, step), builder.mul(apart, _int(column)))
-                    held.append(builder.fpext(_load(builder, right, builder.mul(at, _int(2)), halves), vector))
+                    at = builder.mul(builder.add(builder.mul(index, step), builder.mul(apart, _int(column))), _int(2))
+                    held.append(builder.fpext(_load(builder, right, at, halves), vector))
+                    if column % 2 == 0:  # a line of memory holds two of them
+                        _fetch(builder, _at(builder, right, builder.add(at, _int(AHEAD)), I8))
                 new = []
                 for row in range(rows):
                     offset = builder.mul(builder.add(builder.mul(stride, _int(row)), index), _int(4))
@@ -292,8 +294,8 @@ def put_half(context: Any, address: Any, value: Any) -> Any:
 single_1, single_2, single_4, single_8 = (_byte_tile(rows, 1) for rows in (1, 2, 4, 8))
 double_1, double_2, double_4, double_8 = (_byte_tile(rows, 2) for rows in (1, 2, 4, 8))
 half_byte_1, half_byte_2, half_byte_3, half_byte_4 = (_half_byte_tile(rows) for rows in (1, 2, 3, 4))
-row_tile_1, row_tile_4, row_tile_8 = (_number_tile(rows, 2) for rows in (1, 4, 8))
-wide_tile_1, wide_tile_4 = (_number_tile(rows, 4) for rows in (1, 4))
+row_tile_1, row_tile_3, row_tile_4, row_tile_6, row_tile_8 = (_number_tile(rows, 2) for rows in (1, 3, 4, 6, 8))
+wide_tile_1, wide_tile_3, wide_tile_4 = (_number_tile(rows, 4) for rows in (1, 3, 4))
 
 
 @intrinsic
