@@ -72,17 +72,34 @@ def test_drawing_is_seeded_and_keeps_to_the_nucleus() -> None:
 
     def many(top_p: float, seed: int) -> list[int]:
         generator = torch.Generator().manual_seed(seed)
-        return [draw(logits, 1.0, top_p, 1.0, [], generator) for _ in range(200)]
+        return [draw(logits, 1.0, top_p, 1.0, [], generator).token for _ in range(200)]
 
     assert many(0.9, 1) == many(0.9, 1) != many(0.9, 2)
     assert set(many(0.9, 1)) == {0, 1}
     assert set(many(0.1, 1)) == {0}
     assert 2 in many(1.0, 1)
-    assert draw(logits, 0.0, 1.0, 1.0, [], torch.Generator()) == 0
-    assert draw(logits, 0.0, 1.0, 1.5, [0, 0], torch.Generator()) == 1
+    assert draw(logits, 0.0, 1.0, 1.0, [], torch.Generator()).token == 0
+    assert draw(logits, 0.0, 1.0, 1.5, [0, 0], torch.Generator()).token == 1
     wide = torch.zeros(3000)  # flat: the nucleus is wider than the first look
-    seen = {draw(wide, 1.0, 0.99, 1.0, [], torch.Generator().manual_seed(n)) for n in range(40)}
+    seen = {draw(wide, 1.0, 0.99, 1.0, [], torch.Generator().manual_seed(n)).token for n in range(40)}
     assert len(seen) > 30
+
+
+def test_a_drawn_token_tells_how_likely_the_model_found_it() -> None:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    logits = 4 * torch.randn(5000)
+    wanted = logits.log_softmax(-1)
+    counts = [0] * 5000
+    for n in range(400):
+        drawn = draw(logits, 0.7, 1.0, 1.0, [], torch.Generator().manual_seed(n))
+        assert drawn.chance == pytest.approx(float(wanted[drawn.token]), abs=1e-4), "neither warmer nor cut"
+        counts[drawn.token] += 1
+    shares = (logits / 0.7).softmax(-1)
+    for token in shares.topk(3).indices.tolist():
+        assert counts[token] / 400 == pytest.approx(float(shares[token]), abs=0.08)
+    cool = draw(logits, 0.0, 1.0, 2.0, [int(logits.argmax())], torch.Generator())
+    assert cool.chance == pytest.approx(float(wanted[cool.token]), abs=1e-4), "nor penalised"
 
 
 def tapes() -> list[Tape]:

@@ -1,13 +1,14 @@
 """From token ids to text that may be shown: no half characters, no stop strings. And the draw of one token.
 
-Knows nothing of models. `draw` alone touches torch, imported when first called.
+Knows nothing of models. `draw` alone touches torch and compiled code, imported when first called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Set
+from math import log
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -83,9 +84,9 @@ class Row:
     def take(self, logits: torch.Tensor, ends: Set[int], enough: Callable[[str], bool] | None = None) -> None:
         """Draw the next token from `logits`, float32 [vocabulary]; any of `ends` ends the text, or `enough` of it."""
         s = self._sampling
-        token = draw(logits, s.temperature, s.top_p, s.repetition_penalty, self.spoken, self._generator)
+        token, chance = draw(logits, s.temperature, s.top_p, s.repetition_penalty, self.spoken, self._generator)
         self.spoken.append(token)
-        self._chance += float(logits.log_softmax(-1)[token])
+        self._chance += chance
         if token in ends:
             self.done = True
             return
@@ -113,6 +114,13 @@ def filtered(pieces: Iterable[str], stop: Iterable[str]) -> Iterator[str]:
         yield rest
 
 
+class Drawn(NamedTuple):
+    """A token, and the logarithm of its probability as the model gave it (temperature 1, nothing penalised)."""
+
+    token: int
+    chance: float
+
+
 def draw(
     logits: torch.Tensor,
     temperature: float,
@@ -120,33 +128,38 @@ def draw(
     repetition_penalty: float,
     spoken: list[int],
     generator: torch.Generator,
-) -> int:
-    """One token id from `logits`, float32 [vocabulary]. `spoken`: the ids generated so far, the only ones penalised.
+) -> Drawn:
+    """One token from `logits`, float32 [vocabulary]. `spoken`: the ids generated so far, the only ones penalised.
 
     temperature 0: the likeliest. top_p keeps the fewest tokens whose probabilities reach it. `generator`: on the CPU.
     """
     import torch
 
+    from simulator.models.kernels import totals
+
+    scores = fair = logits.numpy()
     if repetition_penalty != 1.0 and spoken:
-        seen = torch.tensor(sorted(set(spoken)))
-        score = logits[seen]
-        logits = logits.clone()
-        logits[seen] = torch.where(score > 0, score / repetition_penalty, score * repetition_penalty)
+        seen, fair = list(set(spoken)), scores.copy()
+        fair[seen] = np.where(fair[seen] > 0, fair[seen] / repetition_penalty, fair[seen] * repetition_penalty)
+    most = fair.max()
+    warmth = np.float32(temperature or 1.0)
+    plain, total = totals(scores, fair, most, np.float32(1) / warmth)
+
+    def drawn(token: int) -> Drawn:
+        return Drawn(token, float(scores[token] - most) - log(plain))
+
     if temperature == 0.0:
-        return int(logits.argmax())
-    probabilities = torch.softmax(logits / temperature, dim=-1)
-    if top_p >= 1.0:
-        return int(torch.multinomial(probabilities, 1, generator=generator))
-    chances = probabilities.numpy()
+        return drawn(int(fair.argmax()))
     for share in RARE:
-        ids = np.flatnonzero(chances >= share * chances.max())
-        if float(chances[ids].sum()) >= top_p:
+        ids = np.flatnonzero(fair >= most + warmth * np.log(np.float32(share))) if share else np.arange(len(fair))
+        chances = np.exp((fair[ids] - most) / warmth) / total
+        if float(chances.sum()) >= top_p:
             break
-    ids = ids[np.argsort(-chances[ids], kind="stable")]
-    likeliest = torch.from_numpy(chances[ids])
+    order = np.argsort(-chances, kind="stable")
+    likeliest = torch.from_numpy(chances[order])
     before = likeliest.cumsum(-1) - likeliest  # the mass above each token: 0 for the first, so one always stays
     likeliest = likeliest * (before < top_p)
-    return int(ids[int(torch.multinomial(likeliest, 1, generator=generator))])
+    return drawn(int(ids[order[int(torch.multinomial(likeliest, 1, generator=generator))]]))
 
 
 def _overlap(text: str, stop: str) -> int:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulator.models.kernels import Digits, settle
+from simulator.models.kernels import ONE, ZERO, Digits, settle, totals
 from simulator.models.passes import BLOCK, PARTS, PRODUCT, QUERIES, SHARE, SPAN, Room, Sizes, Wanted, through
 from simulator.models.runner import Tape, Work
 from simulator.models.vectors import CHANNELS
@@ -166,6 +166,9 @@ class Int8Runner:
         import torch
 
         settle()
+        totals(
+            np.zeros(1, np.float32), np.zeros(1, np.float32), ZERO, ONE
+        )  # compiled with the rest, not in a first turn
         self.shape, self.layers, self.width = shape, shape.layers, shape.width
         self._embed, self._norms, self._products = embed, norms, products
         self._sizes = Sizes(

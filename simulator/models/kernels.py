@@ -1,5 +1,5 @@
 """What is done to one row between two products, compiled for this processor: normalising, rounding to 8 bits, turning by
-position, gating, adding.
+position, gating, adding; and to one of scores, before a token is drawn.
 
 numba compiles them at the first use and keeps what it made (no compiler need be installed). A row is always gone through in
 the same order, so that its numbers do not depend on the rows beside it. Arrays are float32 and contiguous, but for digits.
@@ -195,3 +195,13 @@ def added(sums: Sums, row: int, room: np.ndarray, x: np.ndarray) -> None:
     taken(sums, row, 0, out)
     for i in range(len(x)):
         x[i] += out[i]
+
+
+@compiled
+def totals(scores: np.ndarray, fair: np.ndarray, most: np.float32, colder: np.float32) -> tuple[np.float32, np.float32]:
+    """What the exponentials of two rows over a vocabulary, less `most`, add up to: of `scores`, and of `fair` times `colder`."""
+    plain, warm = ZERO, ZERO
+    for i in range(len(scores)):
+        plain += exponential(scores[i] - most)
+        warm += exponential((fair[i] - most) * colder)
+    return plain, warm

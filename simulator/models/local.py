@@ -249,7 +249,7 @@ class LocalModel:
 
         def drawn(scores: torch.Tensor) -> int:
             how = sampling.temperature, sampling.top_p, sampling.repetition_penalty
-            return draw(scores, *how, spoken, generator)
+            return draw(scores, *how, spoken, generator).token
 
         with self._taken(SPOKEN, cache_key, prompt) as cache:
             logits = self._prefill(cache, prompt, adapted=True)
