@@ -31,7 +31,7 @@ def main(
     """Print how far each family of tricks lifts each level."""
     grader, _ = open_evaluator(evaluator)
     graded = [
-        (a, *(grader.grade(side.turn, side.before, side.brief) for side in (a.twin, a.attack)))
+        (a, *(grader.grade(s.turn, s.before, s.brief, cache_key=a.id) for s in (a.twin, a.attack)))
         for a in attacks()
         if split in (a.split, "all")
     ]

@@ -1,7 +1,8 @@
-"""What helps a grader: `python -m eval.compare_graders [--base small --base standard]`.
+"""What helps a grader: `python -m eval.compare_graders [--base small --base standard] [--curve]`.
 
 Every variant is trained on the training calls and scored on writers it has not met (left out in turn, as in training);
 test calls are not touched. Kappa with a 95 % bootstrap interval over calls. With both bases, their average is compared too.
+`--curve`: what more writers bring, instead.
 """
 
 from __future__ import annotations
@@ -17,28 +18,52 @@ from rich.table import Table
 from eval.corpus import GradedTurn, graded_turns, is_test
 from eval.measures import kappa, resampled
 from eval.reading import vectors
-from eval.train_evaluator import LAYERS, SIGNALS, author_groups, left_out, targets, truth
+from eval.train_evaluator import (
+    FOLDS,
+    LAYERS,
+    SIGNALS,
+    Space,
+    author_groups,
+    dual,
+    expected,
+    fit_cuts,
+    fit_steps,
+    left_out,
+    targets,
+    truth,
+)
 from simulator.evaluator.heads import DIMENSIONS
 from simulator.evaluator.signals import COUNT
+from simulator.vocabulary import Dimension
 
 Array = NDArray[np.float64]
 RESAMPLES = 200
 STRENGTH = {"linear": 0.4, "kernel": 0.2}
+SHARES = (0.25, 0.5, 0.75, 1.0)
+"""Of the other writers, how many a grader of the curve learns from."""
+DRAWS = 3
+CURVED = 0.1
+"""Strength of the curve's heads: what training chooses for all writers."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", action="append", choices=tuple(LAYERS))
+    parser.add_argument("--curve", action="store_true")
     args = parser.parse_args()
     turns = [t for t in graded_turns() if not is_test(t.call)]
     y, known, groups = targets(turns), truth(turns), author_groups(turns)
+    if args.curve:
+        for base in args.base or ("small",):
+            Console(width=150).print(curve(base, turns, vectors(base, LAYERS[base], turns, either=True)))
+        return
     table = Table(title=f"{len(turns)} training turns, each scored by heads that have not met its writer")
     for column in ("variant", *(f"{d.value}" for d in DIMENSIONS), "mean"):
         table.add_column(column)
     score = scorer(turns, known)
     ours: list[Array] = []
     for base in args.base or ("small",):
-        x = vectors(base, LAYERS[base], turns)
+        x = vectors(base, LAYERS[base], turns, either=True)
         for name, gram, strength in variants(base, x):
             out = left_out(gram, y, groups, strength)
             table.add_row(name, *score(out))
@@ -67,6 +92,41 @@ def variants(base: str, x: NDArray[np.float32]) -> list[tuple[str, Array, float]
         (f"{base}: both, kernel", _kernel(own + after), STRENGTH["kernel"]),
         (f"{base}: both and signals, kernel (ships)", _kernel(whole), STRENGTH["kernel"]),
     ]
+
+
+def curve(base: str, turns: list[GradedTurn], x: NDArray[np.float32]) -> Table:
+    """Kappa of the levels that would be given, by the share of the other writers that was learned from; the mean of DRAWS
+    draws of writers, seed 0."""
+    y, known, groups, space = targets(turns), truth(turns), author_groups(turns), Space(x)
+    places, n = space.place(x), 2 * len(DIMENSIONS)
+    gram, authors, rng = space.likeness(places, places), np.array([t.author for t in turns]), np.random.default_rng(0)
+    felt = len(DIMENSIONS) + DIMENSIONS.index(Dimension.EMPATHY)
+    table = Table(title=f"{base}: what more writers bring")
+    for column in ("writers", "turns learned from", *(d.value for d in DIMENSIONS), "empathy applies"):
+        table.add_column(column)
+    for share in SHARES:
+        found, sizes = [], []
+        for _ in range(1 if share == SHARES[-1] else DRAWS):
+            out = np.zeros((len(turns), n))
+            for group in range(FOLDS):
+                others = sorted(set(authors[groups != group]))
+                chosen = rng.permutation(others)[: round(share * len(others))]
+                tested, learned = np.flatnonzero(groups == group), np.flatnonzero(np.isin(authors, chosen))
+                weights, bias = dual(gram[np.ix_(learned, learned)], y[learned][:, :n], CURVED)
+                out[tested] = gram[np.ix_(tested, learned)] @ weights + bias
+                sizes.append(len(learned))
+            applies = (out[:, felt] > 0.5) == (known[:, felt] > 0.5)
+            found.append([*(_given(out[:, i], known[:, i]) for i in range(len(DIMENSIONS))), float(applies.mean())])
+        table.add_row(f"{share:.0%}", f"{np.mean(sizes):.0f}", *(f"{v:.3f}" for v in np.mean(found, axis=0)))
+    return table
+
+
+def _given(scores: Array, known: Array) -> float:
+    """Kappa of the levels that heads with these scores would give, cuts and steps fitted to the same turns."""
+    applies = ~np.isnan(known)
+    levels = known[applies]
+    values = expected(scores[applies], *fit_cuts(scores[applies], levels))
+    return kappa(levels.astype(int), 1 + np.digitize(values, fit_steps(values, levels)))
 
 
 def scorer(turns: list[GradedTurn], known: Array) -> Callable[[Array], list[str]]:

@@ -25,18 +25,30 @@ Array = NDArray[np.float32]
 
 
 def vectors(
-    base: str, layers: tuple[int, ...], turns: Sequence[GradedTurn], precision: Precision = Precision.AUTO
+    base: str,
+    layers: tuple[int, ...],
+    turns: Sequence[GradedTurn],
+    precision: Precision = Precision.AUTO,
+    *,
+    either: bool = False,
 ) -> Array:
     """[turns, D] as `simulator.evaluator.reading.Reading.vector`, the model's part rounded to float16. One pass over a
-    call gives all its turns; a call that has been read with these weights and layers is taken from the cache folder."""
+    call gives all its turns; a call that has been read with these weights and layers is taken from the cache folder.
+    `either`: also one read in other numbers than `precision`'s, which changes a level in few turns
+    (`eval.compare_precision`): enough to learn from, not to measure with."""
     by_call = [list(group) for _, group in groupby(turns, key=lambda t: t.call)]
     model: FeatureModel | None = None
     rows: list[Array] = []
     eight = precision is Precision.AUTO and eight_bits()
-    for call in track(
-        by_call, description="reading calls", disable=all(_kept(base, layers, c, eight).exists() for c in by_call)
+    paths = [_kept(base, layers, call, eight) for call in by_call]
+    if either:
+        others = [_kept(base, layers, call, not eight) for call in by_call]
+        paths = [o if o.exists() and not p.exists() else p for p, o in zip(paths, others, strict=True)]
+    for call, path in track(
+        list(zip(by_call, paths, strict=True)),
+        description="reading calls",
+        disable=all(path.exists() for path in paths),
     ):
-        path = _kept(base, layers, call, eight)
         if not path.exists():
             model = model or LocalModel(ensure(base), precision=precision)
             _keep(path, call, model, layers)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve
 from scipy.optimize import minimize
 
 from eval.attacks import TRAIN, attacks
@@ -35,7 +36,7 @@ TRICK = 4.0
 """How many times an attack counts in training: there are few of them."""
 FOLDS = 6
 """Groups of authors that are left out in turn."""
-VERSION = "3"
+VERSION = "4"
 HOME = Path(__file__).resolve().parent.parent / "simulator" / "evaluator" / "weights"
 _NOT_ABOVE = {Dimension.CALMNESS: 3.0, Dimension.EMPATHY: 2.0}
 """What a turn that addresses the grader can have at most, by the rubric."""
@@ -114,7 +115,7 @@ def dual(gram: Array, y: Array, strength: float, weight: Array | None = None) ->
         known = y[np.ix_(rows, columns)]
         bias[columns] = known.mean(axis=0)
         system = gram[np.ix_(rows, rows)] + np.diag(held[rows])
-        solution[np.ix_(rows, columns)] = np.linalg.solve(system, known - bias[columns])
+        solution[np.ix_(rows, columns)] = solve(system, known - bias[columns], assume_a="pos")
     return solution, bias
 
 
@@ -219,7 +220,7 @@ def train(base: str, turns: list[GradedTurn], x: NDArray[np.float32], layers: tu
     tricks = [t for t in attacks() if t.split == TRAIN]
     if tricks:
         # Invariance: an attack is worth what its honest twin is worth to these heads, or what the rubric caps it at.
-        a, b = (vectors(base, layers, [getattr(t, side) for t in tricks]) for side in ("attack", "twin"))
+        a, b = (vectors(base, layers, [getattr(t, side) for t in tricks], either=True) for side in ("attack", "twin"))
         aim = space.likeness(space.place(b), places) @ solution + bias
         for row, trick in zip(aim, tricks, strict=True):
             if trick.addresses_grader:
@@ -261,7 +262,7 @@ def main() -> None:
     turns = [t for t in graded_turns() if not is_test(t.call) and t.author.startswith(tuple(args.writers.split(",")))]
     layers = LAYERS[args.base]
     path = args.out or HOME / f"heads-{args.base}.safetensors"
-    write(train(args.base, turns, vectors(args.base, layers, turns), layers), path)
+    write(train(args.base, turns, vectors(args.base, layers, turns, either=True), layers), path)
     print(f"wrote {path}")
 
 
