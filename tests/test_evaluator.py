@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import groupby
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from eval import reading as readings
 from eval.attacks import TEST, attacks
 from eval.bench_attacks import BOUND, rises
 from eval.bench_evaluator import disagreements, graded_at_once
+from eval.compare_graders import curve
 from eval.corpus import GradedTurn, graded_turns, is_test
 from eval.measures import kappa, measure
-from eval.train_evaluator import fit_steps
+from eval.train_evaluator import fit_steps, targets
 from simulator.assessment import Assessment, DimensionScore, Evidence
 from simulator.evaluator import heads as shipped
 from simulator.evaluator.gates import WORDLESS, capped, said_once, wordless
@@ -291,3 +294,41 @@ def test_steps_are_those_that_agree_best():
     steps = fit_steps(drawn_in, levels)
     plain, fitted = (kappa(levels.astype(int), 1 + np.digitize(drawn_in, at)) for at in ((1.5, 2.5, 3.5, 4.5), steps))
     assert fitted > plain + 0.05
+
+
+def test_learning_takes_a_reading_in_other_numbers_and_measuring_does_not(tmp_path, monkeypatch):
+    first = graded_turns()[0].call
+    turns = [t for t in graded_turns() if t.call == first]
+    monkeypatch.setattr(readings, "settings", lambda: SimpleNamespace(cache_dir=tmp_path))
+    monkeypatch.setattr(readings, "eight_bits", lambda: True)
+    opened = []
+
+    def model(*args, **kwargs):
+        opened.append(args)
+        raise InterruptedError
+
+    monkeypatch.setattr(readings, "LocalModel", model)
+    full = readings._kept("small", (1, 2), turns, False)
+    full.parent.mkdir()
+    np.save(full, np.full((len(turns), 8), 0.5, dtype=np.float16))
+    found = readings.vectors("small", (1, 2), turns, either=True)
+    assert found.shape == (len(turns), 8 + COUNT)
+    assert (found[:, :8] == 0.5).all()
+    assert not opened
+    with pytest.raises(InterruptedError):
+        readings.vectors("small", (1, 2), turns)
+    assert len(opened) == 1
+
+
+def test_the_curve_shows_what_can_be_learned_from_more_writers():
+    turns = [t for t in graded_turns() if not is_test(t.call)][::9]
+    rng = np.random.default_rng(3)
+    told = np.nan_to_num(targets(turns)[:, :8], nan=3.0)
+    seen = np.concatenate([told + rng.normal(0, 1.5, told.shape), rng.normal(0, 1, (len(turns), 8))], axis=1)
+    table = curve(
+        "small", turns, np.concatenate([seen, rng.normal(0, 1, (len(turns), COUNT))], axis=1).astype(np.float32)
+    )
+    sizes, calm = ([float(c) for c in table.columns[n].cells] for n in (1, 2))
+    assert sizes == sorted(sizes)
+    assert len(sizes) == 4
+    assert 0.2 < calm[0] < calm[-1] < 0.95
