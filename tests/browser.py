@@ -16,38 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from eval.chromium import QUIET, find
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from simulator.rehearsal import Rehearsals
-
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
-"""Command-line options under which Chromium phones nobody."""
-
-
-def find() -> str | None:
-    """Path of a Chromium, or None."""
-    for name in NAMES:
-        if path := shutil.which(name):
-            return path
-    try:
-        from playwright.sync_api import sync_playwright
-
-        with sync_playwright() as driver:
-            own = driver.chromium.executable_path
-    except Exception as error:  # whatever playwright's driver says, there is no browser of its own
-        print(f"playwright has no browser of its own: {error}", file=sys.stderr)
-        return None
-    return own if Path(own).exists() else None
 
 
 def install() -> str | None:

@@ -310,7 +310,8 @@ def test_the_room_knows_who_how_far_and_the_last_grades(store: Store, shop: Work
     )
     assert (second.member, second.begun, second.calls) == (cy, 0, ())
     grades = store.workshops.last_grades(["one", "foreign", "nothing"])
-    assert grades["one"].level(Dimension.CALMNESS) == 5
+    assert (grades["one"].turn, grades["one"].assessment.level(Dimension.CALMNESS)) == (2, 5)
+    assert set(grades) == {"one", "foreign"}
     assert store.workshops.last_grades([]) == {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +47,13 @@ def serve(
     secret = storage_secret(data_dir or settings().data_dir)
     listeners, known = Listeners(), Catalogue(rehearsals)
     page = build(rehearsals, secret=secret, gate=gate, listeners=listeners, shared=not is_loopback(at), known=known)
-    room = Room(rehearsals, gate, known.personas, known.scenarios)
+    at_port = settings().port if port is None else port
+    elsewhere = "" if is_loopback(at) else outside(at, at_port)
+    room = Room(rehearsals, gate, known.personas, known.scenarios, outside=elsewhere)
     middleware = [Middleware(Scales), Middleware(Turnstile, room=room), Middleware(Doorkeeper, listeners=listeners)]
     _, address, _ = page.queue(default_concurrency_limit=None, api_open=False).launch(
         server_name=at,
-        server_port=settings().port if port is None else port,
+        server_port=at_port,
         prevent_thread_lock=True,
         quiet=True,
         # Gradio makes its server with these; routes given here come before its own, so that its catch-all does not answer.
@@ -64,6 +67,19 @@ def serve(
     if block:
         page.block_thread()
     return page, address
+
+
+def outside(host: str, port: int) -> str:
+    """The address by which other machines most likely reach a server that listens at `host`."""
+    name = host
+    if host in ("0.0.0.0", "::", "[::]"):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(("192.0.2.1", 9))  # sends nothing: it only asks which of our addresses would be used
+                name = probe.getsockname()[0]
+            except OSError:
+                name = socket.gethostname()
+    return f"http://{name}:{port}"
 
 
 def launch_options() -> dict[str, Any]:

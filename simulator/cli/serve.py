@@ -80,6 +80,7 @@ def serve(
         say(rehearsals.told)
         rehearsals.warm_up()
         from simulator.app import serve as start  # Gradio takes seconds to import: the models warm up meanwhile
+        from simulator.app.serve import outside
 
         try:
             page, address = start(
@@ -94,9 +95,8 @@ def serve(
             if not stop.is_set():
                 say(f"The simulator is at {address} (Ctrl-C stops it)")
                 if closed:
-                    say(
-                        f"Trainees join at {_outside(at_host, at_port)}join, facilitators log in at {_outside(at_host, at_port)}room"
-                    )
+                    there = outside(at_host, at_port)
+                    say(f"Trainees join at {there}/join, facilitators log in at {there}/room")
                 if open_:
                     open_browser(address)
             while not stop.wait(0.5):
@@ -117,19 +117,6 @@ def _somebody_runs_it(database: str | Path) -> bool:
         return False
     with open_store(database) as store:
         return bool(store.logins.facilitators())
-
-
-def _outside(host: str, port: int) -> str:
-    """The address by which other machines most likely reach this one."""
-    name = host
-    if host in ("0.0.0.0", "::", "[::]"):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect(("192.0.2.1", 9))  # sends nothing: it only asks which of our addresses would be used
-                name = probe.getsockname()[0]
-            except OSError:
-                name = socket.gethostname()
-    return f"http://{name}:{port}/"
 
 
 def check_port(host: str, port: int) -> None:

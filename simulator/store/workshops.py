@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, Engine, Row, Select, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from simulator.assessment import Assessment
 from simulator.errors import CallError, StoreError, UnknownNameError, shorten
 from simulator.events import EVENT, TurnGraded
 from simulator.store import engine as backend
@@ -253,8 +252,8 @@ class WorkshopStore:
                 found.setdefault(fields.pop("member_id"), []).append(CallSeen(**fields))
         return [Place(m, begun.get(m.id, 0), tuple(found.get(m.id, ()))) for m in people]
 
-    def last_grades(self, call_ids: Sequence[str]) -> dict[str, Assessment]:
-        """The latest grades of each of these calls that has any."""
+    def last_grades(self, call_ids: Sequence[str]) -> dict[str, TurnGraded]:
+        """The turn of each of these calls that was graded last, where there is one."""
         of = events.c
         last = (
             select(of.call_id, func.max(of.seq).label("seq"))
@@ -265,11 +264,11 @@ class WorkshopStore:
         wanted = select(of.call_id, of.payload).join(last, (last.c.call_id == of.call_id) & (last.c.seq == of.seq))
         with self._told(), self._engine.begin() as connection:
             rows = connection.execute(wanted).all() if call_ids else []
-        found: dict[str, Assessment] = {}
+        found: dict[str, TurnGraded] = {}
         for call_id, payload in rows:
             event = EVENT.validate_json(payload)
             assert isinstance(event, TurnGraded)
-            found[call_id] = event.assessment
+            found[call_id] = event
         return found
 
     # ---- review and audit ----

@@ -125,6 +125,14 @@ def chosen(every: Iterable[Same], key: str) -> Same | None:
     return next((same for same in ranked if same.key == key), ranked[0] if ranked else None)
 
 
+def one_of_each(every: Iterable[Same]) -> list[Same]:
+    """For paper, where nobody can choose: of each caller and situation the one that `chosen` would show."""
+    pairs: dict[str, list[Same]] = {}
+    for same in every:
+        pairs.setdefault(same.pair, []).append(same)
+    return [best for theirs in pairs.values() if (best := chosen(theirs, "")) is not None]
+
+
 def _named(one: Played) -> Iterator[tuple[tuple[str, str], MoodPoint]]:
     """Every answer to the caller under each name that it goes by, (for an address, in words), in the order of turns."""
     call, number = one.call, 0

@@ -30,6 +30,15 @@ def by_people(call: Call, regrades: Iterable[Regrade]) -> dict[int, Levels]:
     return found
 
 
+def of_turn(machine: Mapping[Dimension, int | None], turn: int, regrades: Iterable[Regrade]) -> Levels:
+    """The levels of one turn, given the machine's: the last person's where there is one."""
+    found = dict(machine)
+    for given in regrades:
+        if given.turn == turn:
+            found |= given.levels
+    return found
+
+
 def means(turns: Iterable[Mapping[Dimension, int | None]]) -> Means:
     """The mean level of each dimension over these turns; None where it never applied."""
     seen = [level for turn in turns for level in turn.items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import segno
@@ -11,13 +11,13 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from simulator.app.room.visit import Visit, page, see
-from simulator.assessment import Assessment
 from simulator.errors import CallError
+from simulator.events import TurnGraded
 from simulator.pdf import available
 from simulator.store.workshops import CallSeen, Place
-from simulator.vocabulary import Dimension
 from simulator.workshop.codes import RETURN, digest, new_code
-from simulator.workshop.records import Member, Reading, Status, Workshop, one_line
+from simulator.workshop.records import Member, Reading, Regrade, Status, Workshop, one_line
+from simulator.workshop.review import Levels, of_turn
 
 LONGEST_MESSAGE = 300
 """Characters of a message to everybody."""
@@ -25,14 +25,16 @@ LONGEST_MESSAGE = 300
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One trainee as the room sees them: `state` is waiting, calling or done; `call` the one they are in, or were last;
-    `levels` of the turn that was graded last in it; `quiet` the seconds since anything happened in it."""
+    """One trainee as the room sees them: `state` is waiting, calling or done (no attempt is left, or the workshop has ended
+    after they had one); `call` the one they are in, or were last; `levels` of the turn that was graded last in it, a person's
+    where there is one, `machine` the evaluator's alone; `quiet` the seconds since anything happened in it."""
 
     member: Member
     state: str
     begun: int
     call: CallSeen | None
-    levels: Mapping[Dimension, int | None]
+    levels: Levels
+    machine: Levels
     quiet: float
 
 
@@ -40,8 +42,9 @@ def rows(visit: Visit) -> list[Row]:
     """Everybody in the room, now. No words: numbers only."""
     places = visit.room.workshops.room(visit.shop.id)
     last = {p.member.id: _current(p) for p in places}
-    grades = visit.room.workshops.last_grades([c.id for c in last.values() if c is not None])
-    return [_row(visit, p, last[p.member.id], grades) for p in places]
+    calls = [c.id for c in last.values() if c is not None]
+    grades, given = visit.room.workshops.last_grades(calls), visit.room.workshops.regrades(calls)
+    return [_row(visit, p, last[p.member.id], grades, given) for p in places]
 
 
 def _current(place: Place) -> CallSeen | None:
@@ -50,11 +53,18 @@ def _current(place: Place) -> CallSeen | None:
     return max(going_on or place.calls, key=lambda c: c.updated_at, default=None)
 
 
-def _row(visit: Visit, place: Place, call: CallSeen | None, grades: Mapping[str, Assessment]) -> Row:
-    calling = call is not None and call.ending is None
-    state = "calling" if calling else "done" if place.begun >= visit.shop.settings.attempts else "waiting"
-    levels = grades[call.id].levels if call is not None and call.id in grades else {}
-    return Row(place.member, state, place.begun, call, levels, visit.now - call.updated_at if call is not None else 0.0)
+def _row(
+    visit: Visit, place: Place, call: CallSeen | None, grades: Mapping[str, TurnGraded], given: Sequence[Regrade]
+) -> Row:
+    calling = call is not None and call.ending is None and visit.shop.status is not Status.ENDED
+    most = visit.shop.settings.attempts if visit.shop.status is not Status.ENDED else 1
+    state = "calling" if calling else "done" if place.begun >= most else "waiting"
+    machine, levels = Levels(), Levels()
+    if call is not None and call.id in grades:
+        machine = dict(grades[call.id].assessment.levels)
+        levels = of_turn(machine, grades[call.id].turn, [g for g in given if g.call_id == call.id])
+    quiet = visit.now - call.updated_at if call is not None else 0.0
+    return Row(place.member, state, place.begun, call, levels, machine, quiet)
 
 
 def room_page(visit: Visit, back: str = "", whose: str = "") -> Response:
@@ -110,8 +120,10 @@ def message(visit: Visit) -> Response:
 
 
 def join_address(visit: Visit) -> str:
-    """Where trainees join, as their browsers have to be sent there."""
-    return f"{visit.origin}/join/{visit.shop.join_code}"
+    """Where trainees join, as their browsers have to be sent there: whoever looks at this page on the server's own machine
+    has it under a name by which no other machine finds it."""
+    origin = visit.room.outside if visit.here and visit.room.outside else visit.origin
+    return f"{origin}/join/{visit.shop.join_code}"
 
 
 def qr(address: str) -> Markup:

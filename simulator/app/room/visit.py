@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from simulator.app.gate import FORM, LOGIN, SEAT, Gate
-from simulator.app.markup import DIMENSIONS, when
+from simulator.app.markup import DIMENSIONS, ENDINGS, when
 from simulator.errors import FormatError
 from simulator.pages import template
 from simulator.persona import Persona
@@ -20,6 +20,7 @@ from simulator.scenario import Scenario
 from simulator.settings import is_loopback
 from simulator.store.logins import LoginStore
 from simulator.store.workshops import WorkshopStore
+from simulator.vocabulary import Ending
 from simulator.workshop.codes import form_token, shown
 from simulator.workshop.records import Facilitator, Member, Seat, Workshop
 
@@ -36,16 +37,19 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 PAGES = "app/room/pages"
+_ENDED = {ending: words.lower() for ending, words in ENDINGS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What the pages work with. `clock`: seconds since 1970."""
+    """What the pages work with. `outside`: the address by which other machines most likely reach this server ('': they
+    cannot); `clock`: seconds since 1970."""
 
     rehearsals: Rehearsals
     gate: Gate
     personas: Mapping[str, Persona]
     scenarios: Mapping[str, Scenario]
+    outside: str = ""
     clock: Callable[[], float] = time.time
 
     @property
@@ -146,6 +150,7 @@ def page(visit: Visit, file: str, /, *, status: int = 200, **shows: Any) -> HTML
         code=shown,
         when=when,
         dimensions=DIMENSIONS,
+        endings=_ENDED | {Ending.TRAINEE_ENDED: "ended by you" if visit.workshop is None else "ended by the trainee"},
         **shows,
     )
     return HTMLResponse(text, status_code=status, headers=HEADERS)
