@@ -13,7 +13,7 @@ from itertools import pairwise
 from simulator.debrief import MoodPoint
 
 WIDTH, HEIGHT = 400, 230
-LEFT, RIGHT, TOP, BOTTOM = 26, 76, 10, 34
+LEFT, RIGHT, TOP, BOTTOM = 26, 98, 10, 34
 """Margins: the scale at the left, line labels at the right, turn numbers below."""
 LABEL_GAP = 13
 """Least distance between two line labels."""
