@@ -38,6 +38,7 @@ SETTINGS: dict[str, Any] = {
     "retention_days": "30",
 }
 """A workshop's form, filled in."""
+SCRIPT = "<script>alert(1)</script>\"'&{{7*7}}"
 CODE = re.compile(r'class="bigcode"[^>]*>([A-Z-]+)<')
 
 
@@ -164,3 +165,25 @@ def room(folder: Path, *, closed: bool = True, grades: tuple[Any, ...] = (), dat
             yield Served(address, rehearsals)
         finally:
             page.close(verbose=False)
+
+
+def begin(person: Person, **chosen: str) -> str:
+    """A call in a workshop, begun; its id."""
+    answer = person.act(do="start", persona="demanding", scenario="telecom_double_billing", **chosen)
+    found = re.findall(r'data-call=\\?"([0-9a-f]{32})', answer)
+    assert found, answer
+    return str(found[-1])
+
+
+def fresh(served: Served, ann: Person, name: str = "Bo", **changed: str) -> tuple[Person, str]:
+    """A trainee in a started workshop of their own."""
+    shop = ann.workshop(**changed)
+    ann.post(f"/room/w/{shop}/start", on=f"/room/w/{shop}")
+    person = served.person()
+    person.join(ann.join_code(shop), name)
+    return person, shop
+
+
+def owner_of_person(person: Person) -> str:
+    found = re.findall(r"member:[0-9a-f]{32}", person.load())
+    return str(found[0])

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from browser import launched, served
 from builders import ScriptedVoice, assessment, play
+from pagekit import SCRIPT, checked, together
 from playwright.sync_api import Browser, Page, expect
-from test_app_pages import SCRIPT, checked, together
 
 from simulator.app.calibrate import Studio
 from simulator.assessment import Assessment, Evidence

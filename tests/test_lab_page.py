@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 from browser import launched, served
 from builders import ScriptedGrader
+from pagekit import SCRIPT, checked, together
 from playwright.sync_api import Browser, Page, expect
 from studykit import WordGrader
-from test_app_pages import SCRIPT, checked, together
 from test_calibrate_page import LEAVING, fits
 
 from eval.quick import check as quick_check

@@ -17,6 +17,7 @@ from simulator.call import Call, fold
 from simulator.coaching import Suggestion, suggest
 from simulator.debrief import MoodPoint, debrief
 from simulator.events import NoteWritten
+from simulator.mood_chart import RIGHT, WIDTH
 from simulator.report import marked, mood_svg, render, transcript_jsonl
 from simulator.scenario import scenarios
 from simulator.vocabulary import Dimension, Fault, Intent, Technique
@@ -133,7 +134,9 @@ def test_the_mood_chart_is_well_formed_and_says_what_it_shows(count: int) -> Non
 def test_labels_do_not_touch_when_curves_end_together() -> None:
     root = ElementTree.fromstring(mood_svg([a_point(0), a_point(2)]))
     heights = sorted(
-        float(t.get("y", "0")) for t in root.iter("{http://www.w3.org/2000/svg}text") if t.get("x") == "328"
+        float(t.get("y", "0"))
+        for t in root.iter("{http://www.w3.org/2000/svg}text")
+        if t.get("x") == str(WIDTH - RIGHT + 4)
     )
     assert len(heights) == 4
     assert all(b - a >= 12 for a, b in pairwise(heights))

@@ -102,6 +102,21 @@ def test_everything_is_in_it_with_its_checksum(store: Store) -> None:
     assert sorted(row["trainee"] for row in results) == ["../../etc/passwd", "Bartholomew"]
 
 
+def test_the_groups_debrief_has_one_moment_of_those_who_agreed_side_by_side(store: Store) -> None:
+    shop, people = filled(store, may_read=True)
+    sides = "The same moment, side by side"
+    page = unpacked(pack(store, shop, Wanted(words=True), at=NOW))["group.html"].decode()
+    assert sides in page
+    part = page.partition(sides)[2]
+    assert "Xanthippe &lt;script&gt;" in part and "=1+1" in part
+    assert "What the caller thinks" in part and "</script>" not in page
+    assert sides not in unpacked(pack(store, shop, Wanted(words=False), at=NOW))["group.html"].decode()
+    store.workshops.share(people[0].id, False)
+    page = unpacked(pack(store, shop, Wanted(words=True), at=NOW))["group.html"].decode()
+    assert sides not in page and "Xanthippe" not in page
+    assert "evaluator 2.0" in page  # the mean of the call that was graded again has the machine's below it
+
+
 def test_without_names_there_are_none(store: Store) -> None:
     shop, people = filled(store, may_read=True, title="Ann's team, ann@example.com")
     files = unpacked(pack(store, shop, Wanted(words=True, redact=True), at=NOW))
