@@ -1,5 +1,5 @@
-"""The calls of a workshop that count, read from a store and folded, with what people have said about their grades: for its
-pages, its reports and its archive alike. A call that cannot be read is left out, logged, and named."""
+"""Calls that count, read from a store and folded, with what people have said about their grades: a workshop's, for its pages,
+its reports and its archive alike; and one owner's. A call that cannot be read is left out, logged, and named."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ from simulator.workshop.records import Member, Regrade
 
 Stream: TypeAlias = Sequence[StoredEvent]
 Given: TypeAlias = tuple[Regrade, ...]
+First: TypeAlias = Callable[[Member, Stream, Given], tuple[Stream, Given]]
+LATEST = 100
+"""Calls of somebody's own that are looked at."""
 _log = logging.getLogger(__name__)
 
 
@@ -39,7 +42,7 @@ def gather(
     *,
     call: str | None = None,
     member: str | None = None,
-    first: Callable[[Member, Stream, Given], tuple[Stream, Given]] = _as_it_is,
+    first: First = _as_it_is,
 ) -> Gathered:
     """Every call of the workshop that counts (`call`, `member`: that one, or that trainee's, if it is among them). `first` is
     done to each before it is folded: its trainee, its events and the grades by people go in."""
@@ -49,6 +52,18 @@ def gather(
         for seen in place.calls
         if seen.attempt is not None and call in (None, seen.id) and member in (None, place.member.id)
     ]
+    return _read(store, counted, first)
+
+
+def gather_own(store: Store, owner: str) -> Gathered:
+    """The finished ones among the `LATEST` calls of that owner, in the order in which they were begun; a second try from
+    some turn does not count. Their number is their place among these."""
+    rows = [r for r in store.calls(owner, limit=LATEST) if r.parent_id is None and r.ending is not None]
+    whose = Member(id=owner, workshop_id="", owner=owner, name="", joined_at=0.0)
+    return _read(store, [(whose, row.id, place) for place, row in enumerate(reversed(rows), 1)], _as_it_is)
+
+
+def _read(store: Store, counted: Sequence[tuple[Member, str, int]], first: First) -> Gathered:
     given = store.workshops.regrades([call_id for _, call_id, _ in counted])
     found, left_out = list[Played](), list[str]()
     for whose, call_id, attempt in counted:
@@ -57,10 +72,10 @@ def gather(
             stream, theirs = first(whose, store.events(call_id, owner=whose.owner), theirs)
             found.append(Played(whose, attempt, call_id, fold(stream), theirs))
         except SimulatorError as error:
-            _log.warning("call %s is left out of its workshop: %s", call_id, error)
+            _log.warning("call %s is left out: %s", call_id, error)
             left_out.append(call_id)
     found.sort(key=lambda one: (one.member.joined_at, one.member.id, one.attempt))
     return Gathered(tuple(found), tuple(left_out))
 
 
-__all__ = ["Gathered", "gather"]
+__all__ = ["Gathered", "gather", "gather_own"]

@@ -99,7 +99,7 @@ def test_what_comes_next(lost: bool, offered: tuple[str, ...], persona_id: str, 
     start = started(difficulty=Difficulty.EASY)
     ending = Ending.HUNG_UP if lost else Ending.RESOLVED
     one = fold((*play("Hello.", start=start, grades=[POOR]), CallEnded(at=start.at + 9, ending=ending, why="test")))
-    then = progress.next_practice(progress.steps([attempt(1, one)]), SETTINGS, offered)
+    then = progress.next_practice(progress.steps([attempt(1, one)]), SETTINGS.pass_marks, SETTINGS.difficulties, offered)
     assert then is not None
     assert (then.persona, then.difficulty) == (persona_id, difficulty)
     assert (then.dimension, then.reached) == (Dimension.EMPATHY, False)
@@ -107,8 +107,8 @@ def test_what_comes_next(lost: bool, offered: tuple[str, ...], persona_id: str, 
 
 
 def test_nothing_comes_next_before_the_first_call_or_without_callers() -> None:
-    assert progress.next_practice((), SETTINGS, ["tester"]) is None
-    assert progress.next_practice(progress.steps([attempt(1, call())]), SETTINGS, []) is None
+    assert progress.next_practice((), SETTINGS.pass_marks, SETTINGS.difficulties, ["tester"]) is None
+    assert progress.next_practice(progress.steps([attempt(1, call())]), SETTINGS.pass_marks, SETTINGS.difficulties, []) is None
 
 
 # ---- the certificate ----

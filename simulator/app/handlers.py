@@ -16,17 +16,20 @@ from simulator.app.history_view import history
 from simulator.app.identity import Browser, newcomer
 from simulator.app.markup import esc, icon
 from simulator.app.play import finishing, handover_draft, opened, playing, shown
+from simulator.app.progress import alone
 from simulator.app.setup_view import form, preview
 from simulator.app.topbar import TITLE, topbar
 from simulator.app.views import View, banner, guarded, signal
 from simulator.consent import ask_first
 from simulator.errors import CallError, DataError, FormatError, SimulatorError, UnknownNameError
+from simulator.gathering import gather_own
 from simulator.measured import curve_of
 from simulator.persona import Persona
 from simulator.rehearsal import Choices, Rehearsal, Rehearsals
 from simulator.scenario import Scenario
 from simulator.session import clean
 from simulator.vocabulary import Difficulty, Intensity, Register
+from simulator.workshop.progress import steps
 from simulator.workshop.rules import allowed
 from simulator.workshop.rules import playing as playing_now
 
@@ -52,7 +55,7 @@ class Handlers:
             "open": self._open, "go-on": self._go_on, "delete": self._delete, "hold": self._hold, "unhold": self._hold,
             "transfer": self._transfer, "end": self._end, "debrief": self._debrief, "resume": self._resume,
             "branch": self._branch, "same-again": self._same_again, "note": self._note, "note-check": self._note_check,
-            "download": self._download,
+            "download": self._download, "progress": self._progress,
         }  # fmt: skip
 
     def load(self, kept: Any, keys: Keys = Keys()) -> Iterator[View]:
@@ -250,6 +253,12 @@ class Handlers:
         store = self.rehearsals.store
         rows = store.calls(browser.owner, limit=PAGE, offset=page * PAGE)
         return {"history": history(rows, store.count(browser.owner), page, PAGE)}
+
+    def _progress(self, browser: Browser, _data: Data) -> Iterator[View]:
+        done = steps(gather_own(self.rehearsals.store, browser.owner).played)
+        callers, _ = self._offered(browser)
+        told = alone(done, browser.ways.marks, browser.ways.difficulties, callers)
+        yield {"history": told, "signal": signal(screen="history"), "banner": banner()}
 
     def _delete(self, browser: Browser, data: Data) -> Iterator[View]:
         call_id = str(data.get("call") or "")

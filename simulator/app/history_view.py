@@ -28,8 +28,9 @@ def history(rows: Sequence[CallRow], total: int, page: int = 0, size: int = 20) 
             f"{older if (page + 1) * size < total else ''}</nav>"
         )
     return (
-        '<section class="past"><h1 id="history-title" tabindex="-1">Your calls</h1>'
-        f'<p class="fine">{plural(total, "call")}, known to this browser only.</p>'
+        '<section class="past"><div class="hero"><div><h1 id="history-title" tabindex="-1">Your calls</h1>'
+        f'<p class="fine">{plural(total, "call")}, known to this browser only.</p></div>'
+        f'<button type="button" class="btn" data-act="progress" id="to-progress">{icon("chart")} Your progress</button></div>'
         f'<ul class="rows">{joined(_row(r) for r in rows)}</ul>{more}</section>'
     )
 

@@ -155,6 +155,7 @@ _ICONS = {
     "play": '<path d="M7 5l12 7-12 7z"/>',
     "transfer": '<path d="M4 12h14M13 6l6 6-6 6"/>',
     "end": '<path d="M6 6l12 12M18 6L6 18"/>',
+    "chart": '<path d="M4 4v16h16M8 15l4-5 3 3 5-7"/>',
     "shuffle": '<path d="M4 7h3l10 10h3M4 17h3l3-3M14 10l3-3h3M18 4l3 3-3 3M18 14l3 3-3 3"/>',
     "back": '<path d="M9 14L4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3"/>',
     "down": '<path d="M12 4v12M7 11l5 5 5-5M4 20h16"/>',

@@ -34,6 +34,8 @@ def head() -> str:
     styles, scripts = (
         "".join(static(f"{name}.{ending}") for name in ("app", "calibrate", "lab")) for ending in ("css", "js")
     )
+    ours = (files("simulator.app.room") / "static" / "room.css").read_text(encoding="utf-8")
+    styles += f"#app .progress {{ {ours} }}"  # progress looks here as it does on the room's pages
     return f"<style>{styles}</style><script>{scripts}</script>"
 
 

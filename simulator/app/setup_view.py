@@ -42,7 +42,8 @@ def form(
         '<div class="hero"><div><h1 tabindex="-1" id="before-title">Rehearse a difficult call</h1>'
         "<p>Choose who is calling and what about. They answer in their own words; everything you say is graded, "
         "and nothing leaves this machine.</p></div>"
-        f'<button type="button" class="btn" id="surprise" data-surprise>{icon("shuffle")} Surprise me</button></div>'
+        f'<div class="tools"><button type="button" class="btn" id="surprise" data-surprise>{icon("shuffle")} Surprise me</button>'
+        f'<button type="button" class="btn" id="progress" data-act="progress">{icon("chart")} Your progress</button></div></div>'
         f'<fieldset class="step"><legend><span class="no">1</span> Who is calling?</legend><div class="cards">'
         f"{joined(_person(p, p.id == persona) for p in personas.values())}</div></fieldset>"
         f'<fieldset class="step"><legend><span class="no">2</span> What is it about?</legend><div class="cards small">'

@@ -13,7 +13,6 @@ from simulator.assessment import Assessment
 from simulator.debrief import debrief
 from simulator.vocabulary import Difficulty, Dimension, Ending, Technique
 from simulator.workshop.group import Played, overall
-from simulator.workshop.records import WorkshopSettings
 from simulator.workshop.review import Means, by_people, reviewers
 from simulator.workshop.rules import passed
 
@@ -146,9 +145,11 @@ def met(done: Sequence[Step]) -> tuple[Met, ...]:
     return tuple(sorted(last_first, key=lambda m: not m.beats))
 
 
-def next_practice(done: Sequence[Step], settings: WorkshopSettings, offered: Sequence[str]) -> Next | None:
-    """What to practise next with one of the `offered` callers (ids); None before the first finished attempt, or if nobody
-    is offered. A caller who still wins comes first, then one not met yet, then the one met longest ago, a step harder."""
+def next_practice(
+    done: Sequence[Step], marks: Mapping[Dimension, float], difficulties: Sequence[Difficulty], offered: Sequence[str]
+) -> Next | None:
+    """What to practise next with one of the `offered` callers (ids) at one of the `difficulties`; None before the first
+    finished attempt, or if nobody is offered. A caller who still wins comes first, then one not met yet, then the one met longest ago, a step harder."""
     if not done or not offered:
         return None
     known = {one.persona: one for one in met(done)}
@@ -161,9 +162,9 @@ def next_practice(done: Sequence[Step], settings: WorkshopSettings, offered: Seq
         persona = new[0]
     else:
         persona = [one.persona for one in known.values() if one.persona in offered][-1]
-    difficulty = _difficulty(done, settings, persona, harder=not still and not new)
+    difficulty = _difficulty(done, difficulties, persona, harder=not still and not new)
     means = overall(step.played for step in lately)
-    gaps = {d: mean - settings.pass_marks.get(d, 1.0) for d, mean in means.items() if mean is not None}
+    gaps = {d: mean - marks.get(d, 1.0) for d, mean in means.items() if mean is not None}
     if not gaps:
         return None
     weak = min(gaps, key=lambda d: gaps[d])
@@ -205,9 +206,9 @@ def _grades(step: Step) -> list[Assessment]:
     return [grades for _, grades in sorted(step.played.call.grades.items())]
 
 
-def _difficulty(done: Sequence[Step], settings: WorkshopSettings, persona: str, *, harder: bool) -> Difficulty:
-    """As the last call with that caller was, or a step harder; what the workshop offers comes first."""
-    offered = [d for d in Difficulty if d in settings.difficulties]
+def _difficulty(done: Sequence[Step], difficulties: Sequence[Difficulty], persona: str, *, harder: bool) -> Difficulty:
+    """As the last call with that caller was, or a step harder; else the easiest that is offered."""
+    offered = [d for d in Difficulty if d in difficulties]
     before = [s.played.call.start.difficulty for s in done if s.played.call.start.persona.id == persona]
     if not before or before[-1] not in offered:
         return offered[0]
