@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 QUIET = (
@@ -33,3 +39,14 @@ def find() -> str | None:
         print(f"playwright has no browser of its own: {error}", file=sys.stderr)
         return None
     return own if Path(own).exists() else None
+
+
+@contextmanager
+def opened(path: str) -> Iterator[Browser]:
+    """The Chromium at that path, without a screen."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=list(QUIET))
+        yield browser
+        browser.close()

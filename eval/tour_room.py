@@ -16,25 +16,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from os import environ
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from eval.bench_room import Server
-from eval.chromium import QUIET, find
+from eval.chromium import find, opened
 from eval.trainees import Policy, scripts
-from simulator.errors import ServerError
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 TRAINEES = (("Bo", WIDE, Policy.EXCELLENT), ("Cy", NARROW, Policy.CLUMSY), ("Dee", NARROW, Policy.HOLLOW))
 SCENARIO, TURNS = "airline_cancellation", 3
-REPLIES_WITHIN = 90_000
-"""Milliseconds that a caller may take on a weak machine."""
+PATIENCE = 90_000
+"""Milliseconds that anything may take on a weak machine."""
 LEAVING = re.compile(r"AbortError|ERR_CONNECTION|ERR_INCOMPLETE|network error|Connection errored out", re.IGNORECASE)
 """What a browser complains of when a page is left in the middle of an answer."""
 
@@ -45,23 +42,18 @@ class Someone:
     def __init__(self, browser: Browser, out: Path, size: dict[str, int], wrong: list[str], pace: float) -> None:
         self.out, self.size, self.wrong, self.pace = out, size, wrong, pace
         self.page: Page = browser.new_context(viewport=size, accept_downloads=True).new_page()  # type: ignore[arg-type]
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(PATIENCE)
         self.page.on("console", lambda said: self._complain(said.text) if said.type == "error" else None)
         self.page.on("pageerror", lambda error: self._complain(str(error)))
 
-    def go(self, address: str) -> None:
-        """Open a page."""
-        self._think()
-        self.page.goto(address)
-
     def click(self, what: str | Locator) -> None:
         """Press it."""
-        self._think()
+        self.page.wait_for_timeout(1000 * self.pace)
         (self.page.locator(what) if isinstance(what, str) else what).click()
 
     def fill(self, what: str, text: str) -> None:
         """Type it."""
-        self._think()
+        self.page.wait_for_timeout(1000 * self.pace)
         self.page.locator(what).fill(text)
 
     def shoot(self, name: str) -> None:
@@ -81,13 +73,8 @@ class Someone:
         before = turns.count()
         self.fill("#say textarea", text)
         self.page.locator("#say textarea").press("Enter")
-        expect(turns).to_have_count(before + 2, timeout=REPLIES_WITHIN)
-        expect(self.page.locator("body")).to_have_attribute(
-            "data-call", re.compile("idle|ended"), timeout=REPLIES_WITHIN
-        )
-
-    def _think(self) -> None:
-        self.page.wait_for_timeout(1000 * self.pace)
+        expect(turns).to_have_count(before + 2)
+        expect(self.page.locator("body")).to_have_attribute("data-call", re.compile("idle|ended"))
 
     def _complain(self, text: str) -> None:
         if not LEAVING.search(text):
@@ -100,9 +87,11 @@ def main(
     pace: Annotated[float, typer.Option(min=0, help="seconds that a person takes before each thing they do")] = 3.0,
 ) -> None:
     """Take a facilitator's first workshop by the README, and keep each screen."""
+    path = find() or sys.exit("no Chromium is here: `python -m playwright install chromium` gets one")
     out.mkdir(parents=True, exist_ok=True)
+    expect.set_options(timeout=PATIENCE)
     wrong: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="simulator-tour-") as folder, _chromium() as browser:
+    with tempfile.TemporaryDirectory(prefix="simulator-tour-") as folder, opened(path) as browser:
         began, password = time.monotonic(), secrets.token_hex(8)
         _add_facilitator(Path(folder), password)
         serve = [sys.executable, "-m", "simulator", "serve", "--model", model, "--host", "0.0.0.0"]
@@ -113,7 +102,7 @@ def main(
             trainees = [Someone(browser, out, size, wrong, pace) for _, size, _ in TRAINEES]
             room = _open_room(host, server.address, password)
             _join(host, trainees, server.address)
-            expect(host.page.locator("#live")).to_contain_text("In a call: 3", timeout=20_000)
+            expect(host.page.locator("#live")).to_contain_text("In a call: 3")
             minutes = (time.monotonic() - began) / 60
             for person in (host, *trainees):
                 person.pace = 0.0
@@ -121,22 +110,11 @@ def main(
             _debrief(host, trainees, room)
         finally:
             server.stop()
-    print(f"a room of three calls after {minutes:.1f} minutes, at {pace:g} seconds a step")
+    print(f"a room of three calls after {minutes:.1f} minutes, {server.starts[0]:.0f} s of them the server's start")
     print(f"{len(list(out.glob('*.png')))} screenshots in {out}; wrong: {len(wrong)}")
     for line in wrong:
         print(f"  {line}")
     raise typer.Exit(1 if wrong else 0)
-
-
-@contextmanager
-def _chromium() -> Iterator[Browser]:
-    path = find()
-    if path is None:
-        raise ServerError("no Chromium is here: `python -m playwright install chromium` gets one")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=list(QUIET))
-        yield browser
-        browser.close()
 
 
 def _add_facilitator(folder: Path, password: str) -> None:
@@ -149,7 +127,7 @@ def _add_facilitator(folder: Path, password: str) -> None:
 
 def _open_room(host: Someone, address: str, password: str) -> str:
     """Log in, make a workshop, start it: its address."""
-    host.go(f"{address}/room")
+    host.page.goto(f"{address}/room")
     host.shoot("01-log-in")
     host.fill("input[name=name]", "Ann")
     host.fill("input[name=password]", password)
@@ -174,22 +152,19 @@ def _join(host: Someone, trainees: list[Someone], address: str) -> None:
     """Everybody joins by the code on the wall, and takes a call."""
     code = host.page.locator(".joinbox .bigcode").inner_text()
     for number, (trainee, (name, _, _)) in enumerate(zip(trainees, TRAINEES, strict=True)):
-        scanned = number > 0
-        trainee.go(f"{address}/join/{code.replace('-', '')}" if scanned else f"{address}/join")
-        if not scanned:
-            trainee.shoot("10-join")
+        trainee.page.goto(f"{address}/join/{code.replace('-', '')}" if number else f"{address}/join")
+        shoot = (lambda _: None) if number else trainee.shoot
+        shoot("10-join")
+        if not number:  # the others have scanned the code
             trainee.fill("#code", code.lower())
         trainee.fill("#name", name)
         trainee.click("#join")
-        if not scanned:
-            trainee.shoot("11-joined")
+        shoot("11-joined")
         trainee.click("#go-in")
-        if not scanned:
-            trainee.shoot("12-workshop-before")
+        shoot("12-workshop-before")
         trainee.click("#to-call")
         expect(trainee.page.locator("body")).to_have_attribute("data-screen", "before")
-        if not scanned:
-            trainee.shoot("13-choose")
+        shoot("13-choose")
         trainee.click(trainee.page.locator(f"label:has(#scenario-{SCENARIO})").first)
         trainee.click("#start")
         expect(trainee.page.locator("body")).to_have_attribute("data-screen", "during")
@@ -206,18 +181,17 @@ def _play(host: Someone, trainees: list[Someone]) -> None:
             host.fill("input[name=message]", "Ask one question before you offer anything.")
             host.click("#send")
             host.click("#pause")
-            expect(trainees[0].page.locator("#room-strip")).to_contain_text("paused the room", timeout=10_000)
+            expect(trainees[0].page.locator("#room-strip")).to_contain_text("paused the room")
             trainees[0].shoot("20-paused")
             host.shoot("21-room-paused")
             host.click("#pause")
             for trainee in trainees:
-                expect(trainee.page.locator("#room-strip")).not_to_contain_text("paused", timeout=10_000)
+                expect(trainee.page.locator("#room-strip")).not_to_contain_text("paused")
     trainees[0].shoot("22-call")
-    host.page.wait_for_timeout(2500)
+    expect(host.page.locator("#live .people")).to_contain_text("Empathy")
     host.shoot("23-room")
     host.click("#wall")
     host.shoot("24-wall")
-    host.page.go_back()
     for trainee in trainees:
         if trainee.page.locator("body").get_attribute("data-call") == "ended":
             trainee.click("#to-debrief")
@@ -234,7 +208,7 @@ def _debrief(host: Someone, trainees: list[Someone], room: str) -> None:
         trainee.click("#nav-workshop")
         trainee.click("#share")
     trainees[0].shoot("30-workshop-after")
-    host.click("#group")
+    host.page.goto(f"{room}/group")
     host.shoot("31-group")
     host.click("#names")
     host.shoot("32-group-names")
@@ -243,9 +217,7 @@ def _debrief(host: Someone, trainees: list[Someone], room: str) -> None:
     row = host.page.locator("tr", has=host.page.get_by_role("rowheader", name="Bo", exact=True))
     host.click(row.get_by_role("link", name="Read", exact=True))
     turn = host.page.locator("#turn-2")
-    expect(turn).to_be_visible()
-    if not turn.get_by_label("Calm").is_visible():
-        host.click(turn.locator("summary"))
+    turn.locator("details").evaluate("one => (one.open = true)")
     turn.get_by_label("Calm").select_option("5")
     turn.get_by_label("Comment").fill("Warmer than the machine thinks.")
     host.click(turn.get_by_role("button", name="Keep"))
@@ -254,7 +226,7 @@ def _debrief(host: Someone, trainees: list[Someone], room: str) -> None:
     host.page.locator("details").evaluate_all("all => all.forEach(one => (one.open = true))")
     host.shoot("35-room-done")
     for what in ("#csv", "#archive"):
-        with host.page.expect_download(timeout=120_000) as file:
+        with host.page.expect_download() as file:
             host.click(what)
         file.value.save_as(host.out / file.value.suggested_filename)
     host.page.get_by_role("link", name="Bo", exact=True).click()
@@ -265,14 +237,12 @@ def _debrief(host: Someone, trainees: list[Someone], room: str) -> None:
     host.page.once("dialog", lambda asked: asked.accept())
     host.click("#end")
     host.shoot("38-room-ended")
-    host.page.goto(f"{room.partition('/room')[0]}/room")
+    home = room.partition("/room")[0]
+    host.page.goto(f"{home}/room")
     host.shoot("39-workshops")
-    first = trainees[0]
-    first.page.reload()
-    first.click("#progress")
-    first.shoot("40-progress")
-    first.page.goto(f"{room.partition('/room')[0]}/stored")
-    first.shoot("41-stored")
+    for name, path in (("40-progress", "workshop/progress"), ("41-stored", "stored")):
+        trainees[0].page.goto(f"{home}/{path}")
+        trainees[0].shoot(name)
 
 
 if __name__ == "__main__":

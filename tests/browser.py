@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eval.chromium import QUIET, find
+from eval.chromium import find, opened
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -42,17 +42,14 @@ def install() -> str | None:
 def launched() -> Iterator[Browser]:
     """A Chromium; without one the test is skipped, or fails where one is required."""
     import pytest
-    from playwright.sync_api import sync_playwright
 
     path = find()
     if path is None:
         if os.environ.get("SIMULATOR_REQUIRE_BROWSER"):
             pytest.fail("no Chromium for the browser tests: `python -m tests.browser` installs one")
         pytest.skip("NO BROWSER: the page is NOT tested; `python -m tests.browser` installs one")
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=path, args=list(QUIET))
+    with opened(path) as browser:
         yield browser
-        browser.close()
 
 
 @contextmanager

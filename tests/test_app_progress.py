@@ -46,7 +46,7 @@ def test_one_sees_how_ones_own_calls_went_and_what_comes_next(handlers: Handlers
     me = begun(handlers, "Please calm down.", "Calm down, I said.")
     me = begun(handlers, "Good morning.", f"I will see to it. {SCRIPT}", persona="anxious", me=me)
     page = progress(handlers, me)
-    assert "2 finished calls" in page
+    assert "2 finished calls," in page
     assert page.count("<polyline") == 3  # closing never applied
     assert "still wins" in page and "What to practise next" in page
     assert page.index("1. ") < page.index("2. ")
@@ -61,7 +61,7 @@ def test_no_other_browsers_calls_are_in_it_and_second_tries_do_not_count(handler
     together(handlers.send(again, "Calm down."))
     together(handlers.act(again, {"do": "end"}))
     page = progress(handlers, again)
-    assert "1 finished call " in page
+    assert "1 finished call," in page
     assert personas()["furious_repeated_failure"].label not in page
     forged = {"owner": "f" * 32, "call": mine["call"]}
     assert "No finished call yet" in progress(handlers, forged)
@@ -69,7 +69,7 @@ def test_no_other_browsers_calls_are_in_it_and_second_tries_do_not_count(handler
 
 def test_a_call_that_was_deleted_is_no_progress(handlers: Handlers) -> None:
     me = begun(handlers, "Good morning.", "I will see to it.")
-    assert "1 finished call " in progress(handlers, me)
+    assert "1 finished call," in progress(handlers, me)
     together(handlers.act(me, {"do": "delete", "call": me["call"]}))
     assert "No finished call yet" in progress(handlers, me)
 
