@@ -42,12 +42,14 @@ def install() -> str | None:
 def launched() -> Iterator[Browser]:
     """A Chromium; without one the test is skipped, or fails where one is required."""
     import pytest
+    from playwright.sync_api import expect
 
     path = find()
     if path is None:
         if os.environ.get("SIMULATOR_REQUIRE_BROWSER"):
             pytest.fail("no Chromium for the browser tests: `python -m tests.browser` installs one")
         pytest.skip("NO BROWSER: the page is NOT tested; `python -m tests.browser` installs one")
+    expect.set_options(timeout=30_000)  # a page opens in two seconds, but not on a machine that is busy otherwise
     with opened(path) as browser:
         yield browser
 

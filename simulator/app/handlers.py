@@ -247,7 +247,11 @@ class Handlers:
 
     def _history(self, browser: Browser, data: Data) -> Iterator[View]:
         page = _number(data.get("page")) or 0
-        yield {**self._past(browser, page), "signal": signal(screen="history"), "banner": banner()}
+        yield {
+            **self._past(browser, page),
+            "signal": signal(screen="history", focus="history-title"),
+            "banner": banner(),
+        }
 
     def _past(self, browser: Browser, page: int) -> View:
         store = self.rehearsals.store
@@ -258,7 +262,7 @@ class Handlers:
         done = steps(gather_own(self.rehearsals.store, browser.owner).played)
         callers, _ = self._offered(browser)
         told = alone(done, browser.ways.marks, browser.ways.difficulties, callers)
-        yield {"history": told, "signal": signal(screen="history"), "banner": banner()}
+        yield {"history": told, "signal": signal(screen="history", focus="history-title"), "banner": banner()}
 
     def _delete(self, browser: Browser, data: Data) -> Iterator[View]:
         call_id = str(data.get("call") or "")
