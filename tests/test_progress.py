@@ -99,7 +99,9 @@ def test_what_comes_next(lost: bool, offered: tuple[str, ...], persona_id: str, 
     start = started(difficulty=Difficulty.EASY)
     ending = Ending.HUNG_UP if lost else Ending.RESOLVED
     one = fold((*play("Hello.", start=start, grades=[POOR]), CallEnded(at=start.at + 9, ending=ending, why="test")))
-    then = progress.next_practice(progress.steps([attempt(1, one)]), SETTINGS.pass_marks, SETTINGS.difficulties, offered)
+    then = progress.next_practice(
+        progress.steps([attempt(1, one)]), SETTINGS.pass_marks, SETTINGS.difficulties, offered
+    )
     assert then is not None
     assert (then.persona, then.difficulty) == (persona_id, difficulty)
     assert (then.dimension, then.reached) == (Dimension.EMPATHY, False)
@@ -108,7 +110,10 @@ def test_what_comes_next(lost: bool, offered: tuple[str, ...], persona_id: str, 
 
 def test_nothing_comes_next_before_the_first_call_or_without_callers() -> None:
     assert progress.next_practice((), SETTINGS.pass_marks, SETTINGS.difficulties, ["tester"]) is None
-    assert progress.next_practice(progress.steps([attempt(1, call())]), SETTINGS.pass_marks, SETTINGS.difficulties, []) is None
+    assert (
+        progress.next_practice(progress.steps([attempt(1, call())]), SETTINGS.pass_marks, SETTINGS.difficulties, [])
+        is None
+    )
 
 
 # ---- the certificate ----
@@ -193,6 +198,7 @@ def test_a_certificate_says_what_it_attests(served: Served, ann: Person, bo: tup
     person, shop, _ = bo
     call_id = take(person)
     page = person.get("/workshop/certificate").text
+    assert "ended by the trainee" in page and "by you" not in page  # it is shown to others
     for part in ("Bo &lt;i&gt;", "Billing &lt;b&gt;team&lt;/b&gt;", "1 of 1 finished call", "attempt 1 of 2", "scripted",
                  "No person has graded these calls", "facilitator: Ann", "maybe a pseudonym", shop[:8], "Pass mark"):  # fmt: skip
         assert part in page, part

@@ -63,6 +63,10 @@ ENDINGS = {
     Ending.TRAINEE_ENDED: "You ended the call",
     Ending.TURN_LIMIT: "Turn limit reached",
 }
+ENDED = {e: words.lower() for e, words in ENDINGS.items()} | {Ending.TRAINEE_ENDED: "ended by the trainee"}
+"""How a call ended, in the middle of a sentence about somebody else."""
+ENDED_BY_YOU = ENDED | {Ending.TRAINEE_ENDED: "ended by you"}
+"""The same, to the trainee."""
 GOOD_ENDINGS = frozenset({Ending.RESOLVED})
 FAIR_ENDINGS = frozenset({Ending.SUPERVISOR})
 REGISTERS = {Register.PHONE: "Phone", Register.CHAT: "Chat"}

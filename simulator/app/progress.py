@@ -8,12 +8,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from simulator.app.markup import DIMENSIONS, ENDINGS, TECHNIQUES, when
+from simulator.app.markup import DIMENSIONS, ENDED_BY_YOU, TECHNIQUES, when
 from simulator.debrief.advice import instead
 from simulator.pages import template
 from simulator.persona import Persona
 from simulator.rubric import rubric
-from simulator.vocabulary import Difficulty, Dimension, Ending
+from simulator.vocabulary import Difficulty, Dimension
 from simulator.workshop.progress import Step, habits, met, next_practice
 
 WIDTH, HEIGHT, EDGE = 220, 84, 12
@@ -54,7 +54,7 @@ def alone(
         shop=None,
         when=when,
         dimensions=DIMENSIONS,
-        endings={e: words.lower() for e, words in ENDINGS.items()} | {Ending.TRAINEE_ENDED: "ended by you"},
+        endings=ENDED_BY_YOU,
         **told(done, marks, difficulties, offered),
     )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
+from simulator.app.markup import ENDED
 from simulator.app.progress import told
 from simulator.app.room.calls import played
 from simulator.app.room.visit import Visit, page, see
@@ -70,4 +71,4 @@ def _certificate(visit: Visit, member: Member, *, back: str) -> Response:
         return see(back)
     hosts = {host.id: host.name for host in visit.room.logins.facilitators()}
     host = hosts.get(visit.shop.facilitator_id, "")
-    return page(visit, "certificate.html", shop=visit.shop, member=member, it=earned, back=back, host=host)
+    return page(visit, "certificate.html", shop=visit.shop, member=member, it=earned, back=back, host=host, ended=ENDED)

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from simulator.app.gate import FORM, LOGIN, SEAT, Gate
-from simulator.app.markup import DIMENSIONS, ENDINGS, when
+from simulator.app.markup import DIMENSIONS, ENDED, ENDED_BY_YOU, when
 from simulator.errors import FormatError
 from simulator.pages import template
 from simulator.persona import Persona
@@ -20,7 +20,6 @@ from simulator.scenario import Scenario
 from simulator.settings import is_loopback
 from simulator.store.logins import LoginStore
 from simulator.store.workshops import WorkshopStore
-from simulator.vocabulary import Ending
 from simulator.workshop.codes import form_token, shown
 from simulator.workshop.records import Facilitator, Member, Seat, Workshop
 
@@ -37,7 +36,6 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 PAGES = "app/room/pages"
-_ENDED = {ending: words.lower() for ending, words in ENDINGS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +148,7 @@ def page(visit: Visit, file: str, /, *, status: int = 200, **shows: Any) -> HTML
         code=shown,
         when=when,
         dimensions=DIMENSIONS,
-        endings=_ENDED | {Ending.TRAINEE_ENDED: "ended by you" if visit.workshop is None else "ended by the trainee"},
+        endings=ENDED_BY_YOU if visit.workshop is None else ENDED,
         **shows,
     )
     return HTMLResponse(text, status_code=status, headers=HEADERS)
