@@ -46,7 +46,9 @@ def main() -> None:
         lines = perplexity(loaded.runner, TextTokens(loaded.tokenizer, args.base), calls) if calls else math.nan
         del loaded
         heads = load_heads(args.base)
-        grades = [decided(heads, heads.place(v)) for v in vectors(args.base, heads.layers, turns, precision)]
+        grades = [
+            decided(heads, heads.likeness(heads.place(v))) for v in vectors(args.base, heads.layers, turns, precision)
+        ]
         said = [[g.level(d) for d in DIMENSIONS] for g in grades]
         reference = reference or said
         agreed = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from simulator.assessment import Assessment
 from simulator.calibration.offsets import apply, named
 from simulator.calibration.records import OffsetMap
+from simulator.evaluator.batch import GradesCalls
 from simulator.evaluator.gates import capped, wordless
 from simulator.scenario import Brief
 from simulator.session import Grader
@@ -27,17 +28,32 @@ class Scaled:
 
     def grade(self, turn: Turn, transcript: Transcript, scenario: Brief, *, cache_key: str | None = None) -> Assessment:
         """As the grader within, then moved. Raises what that one raises, and StoreError if the scale cannot be read."""
-        scale = self._scale()
         grades = self.machine.grade(turn, transcript, scenario, cache_key=cache_key)
-        if scale is None:
-            return grades
-        moved = apply(grades, scale)
-        return capped(moved) if wordless(turn.text) else moved  # no scale lifts a turn in which nothing was said
+        return _moved(grades, turn, self._scale())
+
+    def grade_call(
+        self, turns: Sequence[Turn], transcript: Transcript, scenario: Brief, *, cache_key: str | None = None
+    ) -> list[Assessment]:
+        """As `Evaluator.grade_call`, then moved; turn by turn where the grader within knows no calls."""
+        machine = self.machine
+        if isinstance(machine, GradesCalls):
+            given = machine.grade_call(turns, transcript, scenario, cache_key=cache_key)
+        else:
+            given = [machine.grade(t, transcript.before(t.index), scenario, cache_key=cache_key) for t in turns]
+        scale = self._scale()
+        return [_moved(grades, turn, scale) for grades, turn in zip(given, turns, strict=True)]
 
     def _scale(self) -> OffsetMap | None:
         """The scale in use, if it was made for this grader."""
         scale = self._in_use()
         return scale if scale is not None and scale.grader == self.machine.name else None
+
+
+def _moved(grades: Assessment, turn: Turn, scale: OffsetMap | None) -> Assessment:
+    if scale is None:
+        return grades
+    moved = apply(grades, scale)
+    return capped(moved) if wordless(turn.text) else moved  # no scale lifts a turn in which nothing was said
 
 
 def machine_of(grader: Grader) -> Grader:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
+import stat
+import sys
+import time
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, TextIO, TypeVar
 
 import typer
 
@@ -15,6 +21,10 @@ if TYPE_CHECKING:
     from simulator.assessment import Assessment
     from simulator.cli.rows import GradeRequest, GradeRow, SecondRow
     from simulator.evaluator.second_opinion import Failed
+
+AT_ONCE = 24
+"""Rows of a file that are read before they are graded: some three calls."""
+T = TypeVar("T")
 
 
 class Offsets(StrEnum):
@@ -38,18 +48,21 @@ def grade(
         Offsets, typer.Option(help="current: on your organisation's scale, if it has one; none: the machine's own.")
     ] = Offsets.CURRENT,
 ) -> int:
-    """Grade trainee turns. Exit code 1 if a row could not be graded; the others are all written."""
+    """Grade trainee turns. Rows of a file that follow each other in one call are read together, which is quicker than the same
+    through a pipe, where each row is answered before the next is read. Exit code 1 if a row could not be graded; the others
+    are all written."""
     from simulator import opening
     from simulator.cli.logs import log_to_file
-    from simulator.cli.rows import GradeRequest, lines, parsed, put, reading, writing
+    from simulator.cli.rows import lines, put, reading, writing
     from simulator.errors import FormatError, ModelError
+    from simulator.evaluator import batch
     from simulator.evaluator.facts import check, with_checks
-    from simulator.transcript import Speaker, Turn
 
     log_to_file()
     name = "stdin" if input_ == "-" else input_
     total = _count(input_)
-    bad, done, seen = 0, 0, dict[str, int]()
+    told_wrong = _Wrong()
+    done, seen, began = 0, dict[str, int](), 0.0
     with reading(input_) as source:
         with Steps("the evaluator") as steps:
             machine, second, models = opening.open_graders(evaluator, second_opinion, progress=steps)
@@ -58,45 +71,76 @@ def grade(
                     second.read_ahead()
         grader = opening.on_scale(machine) if offsets is Offsets.CURRENT else machine
         with writing(output) as target:
-            update = counted("graded", total)
+            update, began = counted("graded", total), time.monotonic()
             try:
-                for number, line in lines(source):
-                    try:
-                        row = parsed(GradeRequest, line, number, name)
-                        if row.id in seen:
-                            raise FormatError(
-                                f"id {row.id!r} was line {seen[row.id]}'s already", file=name, line=number
-                            )
-                        seen[row.id] = number
-                    except FormatError as error:
-                        bad += 1
-                        tell(f"error: {error}")
-                        continue
-                    before = row.before
-                    turn = Turn(len(before), Speaker.TRAINEE, row.turn)
-                    try:
-                        grades = grader.grade(turn, before, row.brief, cache_key=_key(row))
-                        grades = with_checks(grades, check(turn, before, row.brief))
-                    except ModelError as error:
-                        bad += 1
-                        tell(f"error: {name}, line {number}: {error}")
-                        continue
-                    told = graded(row.id, grades)
-                    if second is not None:
-                        other = second.grade(turn, before, row.brief)
-                        told = told.model_copy(update={"second_opinion": seconded(second.model_name, other)})
-                    put(target, told.model_dump_json(exclude={"second_opinion"} if second is None else None))
-                    done += 1
-                    update(done)
+                for some in batched(lines(source), AT_ONCE if _is_file(source) else 1):
+                    rows = [(n, row) for n, line in some if (row := _row(line, n, name, seen, told_wrong)) is not None]
+                    asked = [batch.Asked(row.turn, row.before, row.brief, _key(row)) for _, row in rows]
+                    for (number, row), one, grades in zip(rows, asked, batch.graded(grader, asked), strict=True):
+                        if isinstance(grades, ModelError):
+                            told_wrong(f"{name}, line {number}: {grades}")
+                            continue
+                        checked = with_checks(grades, check(one.turn, one.before, one.brief))
+                        told = graded(row.id, checked)
+                        if second is not None:
+                            other = second.grade(one.turn, one.before, one.brief)
+                            told = told.model_copy(update={"second_opinion": seconded(second.model_name, other)})
+                        put(target, told.model_dump_json(exclude={"second_opinion"} if second is None else None))
+                        done += 1
+                        update(done)
             finally:
                 update(-1)
                 for model in models:
                     model.close()
-    if bad:
-        tell(f"{done} graded, {bad} could not be read")
+    if told_wrong.count:
+        tell(f"{done} graded, {told_wrong.count} could not be read")
     elif not done:
         raise FormatError("holds no row", file=name)
-    return 1 if bad else 0
+    elif sys.stderr.isatty():
+        tell(f"{done} graded, {done / max(0.001, time.monotonic() - began):.1f} a second")
+    return 1 if told_wrong.count else 0
+
+
+class _Wrong:
+    """Tells what is wrong with a row, and counts."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, why: str) -> None:
+        self.count += 1
+        tell(f"error: {why}")
+
+
+def _row(line: str, number: int, name: str, seen: dict[str, int], wrong: _Wrong) -> GradeRequest | None:
+    """The row of that line; None, once it has been told, for one that cannot be read or whose id was `seen` already."""
+    from simulator.cli.rows import GradeRequest, parsed
+    from simulator.errors import FormatError
+
+    try:
+        row = parsed(GradeRequest, line, number, name)
+        if row.id in seen:
+            raise FormatError(f"id {row.id!r} was line {seen[row.id]}'s already", file=name, line=number)
+    except FormatError as error:
+        wrong(str(error))
+        return None
+    seen[row.id] = number
+    return row
+
+
+def batched(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    """`size` rows at a time."""
+    source = iter(rows)
+    while some := list(islice(source, size)):
+        yield some
+
+
+def _is_file(source: TextIO) -> bool:
+    """Whether all of it is there: nobody waits for one answer before writing the next row."""
+    try:
+        return stat.S_ISREG(os.fstat(source.fileno()).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def graded(row_id: str, grades: Assessment) -> GradeRow:

@@ -9,7 +9,7 @@ of exactly that level times the probability that the dimension applies. Agreemen
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -18,8 +18,8 @@ from simulator.evaluator.evidence import Passage, passages, share_of
 from simulator.evaluator.gates import capped, said_once, wordless
 from simulator.evaluator.heads import DIMENSIONS, TAGS, Array, Heads
 from simulator.evaluator.rationale import explained
-from simulator.evaluator.reading import Reading, read_turn
-from simulator.models.base import FeatureModel, ForeseeingModel
+from simulator.evaluator.reading import Reading, read_call, read_turn
+from simulator.models.base import EvenModel, FeatureModel, ForeseeingModel
 from simulator.prompts import as_data, context_segments
 from simulator.rubric import level_text, rubric
 from simulator.scenario import Brief
@@ -52,32 +52,72 @@ class Evaluator:
         not read again; it never changes the grades. Raises ModelError."""
         began = time.perf_counter()
         if not as_data(turn.text):
-            silent = DimensionScore(confidence=1.0, reason=SILENT)
-            return Assessment(scores=dict.fromkeys(Dimension, silent), grader=self.name)
-        spoken = Turn(turn.index, turn.speaker, said_once(turn.text))
+            return self._silent()
         reading = read_turn(
             self._model,
-            spoken,
+            _heard(turn),
             transcript,
             scenario,
             layers=self._heads.layers,
-            cache_key=f"grade:{cache_key}" if cache_key else None,
+            cache_key=_cache(cache_key),
         )
+        return self._told(turn, transcript, reading, time.perf_counter() - began)
+
+    def grade_call(
+        self, turns: Sequence[Turn], transcript: Transcript, scenario: Brief, *, cache_key: str | None = None
+    ) -> list[Assessment]:
+        """The same grades as turn by turn, of some of the trainee's `turns` in one call, the last of which ends `transcript`:
+        they are read at once where that changes no number. `seconds` of each: its share of the reading, and its own rest.
+        Raises ModelError."""
+        if not (isinstance(self._model, EvenModel) and self._model.even):
+            return [self.grade(t, transcript.before(t.index), scenario, cache_key=cache_key) for t in turns]
+        began = time.perf_counter()
+        whole = [
+            t for t in turns if as_data(t.text) and _heard(t) == t
+        ]  # the others are shown otherwise than they stand
+        layers, key = self._heads.layers, _cache(cache_key)
+        read = read_call(self._model, whole, transcript, scenario, layers=layers, cache_key=key) if whole else []
+        readings = dict(zip((t.index for t in whole), read, strict=True))
+        each, found = (time.perf_counter() - began) / max(1, len(whole)), []
+        for turn in turns:
+            before, reading = transcript.before(turn.index), readings.get(turn.index)
+            if reading is None:
+                found.append(self.grade(turn, before, scenario, cache_key=cache_key))
+            else:
+                found.append(self._told(turn, before, reading, each))
+        return found
+
+    def _silent(self) -> Assessment:
+        silent = DimensionScore(confidence=1.0, reason=SILENT)
+        return Assessment(scores=dict.fromkeys(Dimension, silent), grader=self.name)
+
+    def _told(self, turn: Turn, transcript: Transcript, reading: Reading, seconds: float) -> Assessment:
+        """What the heads make of a turn that took so many `seconds` to read."""
+        began = time.perf_counter()
         place = self._heads.place(reading.vector)
-        found = decided(self._heads, place).model_copy(update={"grader": self.name})
+        alike = self._heads.likeness(place)
+        found = decided(self._heads, alike).model_copy(update={"grader": self.name})
         if wordless(turn.text):
             found = capped(found)
         heard = transcript.last(Speaker.CALLER)
-        evidence = _evidence(turn.text, reading, self._heads.shares(place, reading.tokens), found)
+        evidence = _evidence(turn.text, reading, found, lambda of: self._heads.shares(place, alike, reading.tokens, of))
         scores = explained(found.scores, found.tags, evidence, turn.text, heard.text if heard else "")
-        return found.model_copy(
-            update={"scores": scores, "evidence": evidence, "seconds": round(time.perf_counter() - began, 4)}
-        )
+        took = round(seconds + time.perf_counter() - began, 4)
+        return found.model_copy(update={"scores": scores, "evidence": evidence, "seconds": took})
 
 
-def decided(heads: Heads, place: Array) -> Assessment:
-    """Levels and tags of a turn at `place`, without the words that earned them."""
-    scores = heads.scores(place)
+def _heard(turn: Turn) -> Turn:
+    """The turn as the model is shown it when it is graded: nothing twice."""
+    return Turn(turn.index, turn.speaker, said_once(turn.text))
+
+
+def _cache(key: str | None) -> str | None:
+    return f"grade:{key}" if key else None
+
+
+def decided(heads: Heads, alike: Array) -> Assessment:
+    """Levels and tags of a turn of that likeness, without the words that earned them."""
+    scores = heads.scores(alike)
     levels, rest = heads.level_probabilities(scores), heads.probabilities(scores)
     values = heads.values(levels)
     applies, tags = rest[: len(DIMENSIONS)], rest[len(DIMENSIONS) :]
@@ -113,20 +153,25 @@ def _share(p: float) -> float:
     return round(min(1.0, max(0.0, p)), 4)
 
 
-def _evidence(text: str, reading: Reading, shares: Array, found: Assessment) -> tuple[Evidence, ...]:
-    """For each level and each tag, the sentence that moved it most: up for a high level, down for a low one."""
+def _evidence(
+    text: str, reading: Reading, found: Assessment, shares: Callable[[Sequence[int]], Array]
+) -> tuple[Evidence, ...]:
+    """For each level and each tag, the sentence that moved it most: up for a high level, down for a low one. `shares`: of
+    the outputs asked for, [tokens, outputs]."""
     shift = reading.segment.index(": ") + 2
     parts = passages(text, reading.segment[shift:].rstrip("\n"))
     if not parts:
         return ()
-
-    def most(output: int, sign: float) -> Passage:
-        return max(parts, key=lambda p: sign * share_of(p, reading.offsets, shares, output, shift))
-
-    quoted: list[tuple[Dimension | Tag, Passage]] = []
+    quoted: list[tuple[Dimension | Tag, int, float]] = []
     for i, dimension in enumerate(DIMENSIONS):
         level = found.level(dimension)
         if level is not None:
-            quoted.append((dimension, most(i, 1.0 if level >= 3 else -1.0)))
-    quoted += [(t, most(2 * len(DIMENSIONS) + i, 1.0)) for i, t in enumerate(TAGS) if t in found.tags]
-    return tuple(Evidence(about=about, quote=text[p.start : p.end], start=p.start) for about, p in quoted)
+            quoted.append((dimension, i, 1.0 if level >= 3 else -1.0))
+    quoted += [(t, 2 * len(DIMENSIONS) + i, 1.0) for i, t in enumerate(TAGS) if t in found.tags]
+    moved = shares([output for _, output, _ in quoted])
+
+    def most(column: int, sign: float) -> Passage:
+        return max(parts, key=lambda p: sign * share_of(p, reading.offsets, moved, column, shift))
+
+    told = [(about, most(column, sign)) for column, (about, _, sign) in enumerate(quoted)]
+    return tuple(Evidence(about=about, quote=text[p.start : p.end], start=p.start) for about, p in told)

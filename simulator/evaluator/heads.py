@@ -10,6 +10,7 @@ Trained by `python -m eval.train_evaluator`.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -56,17 +57,22 @@ class Heads:
         """[..., r] from vectors [..., D]: where turns lie among those learned from."""
         return np.asarray(((vectors - self.mean) / self.scale) @ self.project, dtype=np.float32)
 
-    def scores(self, place: Array) -> Array:
-        """[OUTPUTS] for a turn at `place` [r]."""
-        return np.asarray(self._likeness(place) @ self.duals + self.bias, dtype=np.float32)
+    def likeness(self, place: Array) -> Array:
+        """[n], 0-1: how alike a turn at `place` [r] is to each turn learned from."""
+        apart = ((self.anchors - place) ** 2).sum(axis=1)
+        return np.asarray(np.exp(-float(self.width[0]) * apart), dtype=np.float32)
 
-    def shares(self, place: Array, tokens: Array) -> Array:
-        """Each token's share of every score, to first order: [tokens, OUTPUTS] from tokens [tokens, layers*width]."""
+    def scores(self, alike: Array) -> Array:
+        """[OUTPUTS] for a turn of that likeness [n]."""
+        return np.asarray(alike @ self.duals + self.bias, dtype=np.float32)
+
+    def shares(self, place: Array, alike: Array, tokens: Array, outputs: Sequence[int]) -> Array:
+        """Each token's share of those scores of the turn, to first order: [tokens, outputs] from tokens [tokens, layers*width]."""
         size = tokens.shape[1]
-        moved = ((tokens - self.mean[:size]) / self.scale[:size]) @ self.project[:size] / len(tokens)
-        pull = self._likeness(place)[:, None] * self.duals
+        pull = alike[:, None] * self.duals[:, list(outputs)]
         slope = 2 * float(self.width[0]) * (self.anchors.T @ pull - place[:, None] * pull.sum(axis=0))
-        return np.asarray(moved @ slope, dtype=np.float32)
+        moved = (tokens - self.mean[:size]) / self.scale[:size] / len(tokens)
+        return np.asarray(moved @ (self.project[:size] @ slope), dtype=np.float32)
 
     def level_probabilities(self, scores: Array) -> Array:
         """[dimensions, 5]: probability of each level, given that the dimension applies."""
@@ -86,11 +92,6 @@ class Heads:
         """[dimensions + tags]: probability that each dimension applies, then that each tag is there."""
         rest, links = scores[len(DIMENSIONS) :], self.links[len(DIMENSIONS) :]
         return np.asarray(_logistic(links[:, 0] * rest + links[:, 1]), dtype=np.float32)
-
-    def _likeness(self, place: Array) -> Array:
-        """[n], 0-1"""
-        apart = ((self.anchors - place) ** 2).sum(axis=1)
-        return np.asarray(np.exp(-float(self.width[0]) * apart), dtype=np.float32)
 
 
 _LEVELS = np.arange(1, 6, dtype=np.float32)

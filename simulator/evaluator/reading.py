@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from simulator.evaluator.signals import signals
 from simulator.models.base import FeatureModel, Features
-from simulator.prompts import ANSWER, evaluator_segments
+from simulator.prompts import ANSWER, context_segments, evaluator_segments
 from simulator.scenario import Brief
 from simulator.transcript import Transcript, Turn
 
@@ -61,25 +61,33 @@ def read_call(
     brief: Brief,
     *,
     layers: tuple[int, ...],
+    cache_key: str | None = None,
 ) -> list[Reading]:
-    """Read several turns of one whole call in a single pass: a causal model sees of the call at every turn just what it
-    has read so far, so this is what `read_turn` gives turn by turn, up to rounding. Raises ModelError."""
-    *before, last = transcript.turns
-    segments = evaluator_segments(last, transcript.before(last.index), brief)
-    assert len(segments) == len(before) + 2
-    features = model.features((segments[0], "".join(segments[1:]) + ANSWER), layers=layers)
-    begins = np.cumsum([0, *(len(s) for s in segments[1:])])
-    flat = _flat(features)
-    return [
-        _cut(
-            flat,
-            features.offsets,
-            segments[1 + t.index],
-            int(begins[t.index]),
-            signals(t, transcript.before(t.index), brief),
-        )
-        for t in turns
-    ]
+    """Read several turns of one call (its beginning is `transcript`, up to the last of them) at once: a causal model sees of
+    the call at every turn just what it has read so far, and a caller's turn begins with the name that `read_turn` lets
+    follow. So each is what `read_turn` gives, to the bit where the model is even (`EvenModel`), else up to rounding. A turn
+    that something else follows, and all of a call that is too long for the model, are read one by one. Raises ModelError."""
+    first = turns[0].index
+    segments = (*context_segments(transcript, brief), ANSWER)
+    features = model.features(segments, layers=layers, last=len(segments) - 1 - first, cache_key=cache_key)
+    begins = np.cumsum([0, *(len(s) for s in segments[1 + first :])])
+    flat, starts = _flat(features), np.array([start for start, _ in features.offsets])
+    name = _within(features, starts, int(begins[-2]))
+
+    def read(t: Turn) -> Reading:
+        begin, end = int(begins[t.index - first]), int(begins[t.index - first + 1])
+        before, follows = transcript.before(t.index), segments[t.index + 2]
+        if features.dropped or not follows.startswith(ANSWER) or _within(features, starts, end) != name:
+            return read_turn(model, t, before, brief, layers=layers, cache_key=cache_key)
+        return _cut(flat, features.offsets, segments[1 + t.index], begin, signals(t, before, brief))
+
+    return [read(t) for t in turns]
+
+
+def _within(features: Features, starts: NDArray[np.int_], begin: int) -> list[tuple[int, int]]:
+    """The tokens that start where the answer's name would, if it began there; counted from `begin`."""
+    low, high = np.searchsorted(starts, (begin, begin + len(ANSWER)))
+    return [(a - begin, b - begin) for a, b in features.offsets[low:high]]
 
 
 def _flat(features: Features) -> Array:

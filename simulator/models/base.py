@@ -59,10 +59,11 @@ class Sampling:
 @dataclass(frozen=True, slots=True)
 class Features:
     """Hidden states of the last segments. `states`: float32 [layers, tokens, width]; `offsets`: one (start, end) pair of
-    character positions in those segments, joined, for each token."""
+    character positions in those segments, joined, for each token; `dropped`: segments that there was no room for."""
 
     states: NDArray[np.float32]
     offsets: tuple[tuple[int, int], ...]
+    dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +147,16 @@ class FeatureModel(LanguageModel, Protocol):
     ) -> Features:
         """Hidden states after each of `layers` (1 = after the first block) for the tokens of the `last` segments, in the
         context of the segments before them. The layers above the highest asked for are not run."""
+        ...
+
+
+@runtime_checkable
+class EvenModel(FeatureModel, Protocol):
+    """A feature model that says whether what it reads at once is what it reads bit by bit."""
+
+    @property
+    def even(self) -> bool:
+        """Whether a token's numbers depend on nothing but the tokens before it: not on where the text is cut for a pass."""
         ...
 
 

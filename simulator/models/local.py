@@ -22,6 +22,7 @@ from simulator.models import machine
 from simulator.models.base import Candidate, Features, GivenUp, ModelInfo, Sampling, check_options
 from simulator.models.decoding import Detokenizer, Row, draw, filtered
 from simulator.models.loading import Loaded, Precision, load
+from simulator.models.plain import PlainRunner
 from simulator.models.prefix_cache import CacheShelf, PrefixCache
 from simulator.models.runner import Runner, Work
 from simulator.models.together import Together
@@ -102,6 +103,12 @@ class LocalModel:
         return self._runner.layers
 
     @property
+    def even(self) -> bool:
+        """Whether a token's numbers depend on nothing but the tokens before it, as they do in 8 bits. (The library's own
+        products add in another order for another number of rows.)"""
+        return not isinstance(self._runner, PlainRunner)
+
+    @property
     def context(self) -> int:
         """Tokens that prompt and reply may take together."""
         return self._context
@@ -145,7 +152,8 @@ class LocalModel:
         width = self._runner.width
         states = np.concatenate(chunks, axis=1) if chunks else np.zeros((len(layers), 0, width), np.float32)
         # a beginning-of-text id, before the first segment, has no characters
-        return Features(states[:, states.shape[1] - len(offsets) :], tuple(offsets))
+        dropped = len(segments) - len(prompt)
+        return Features(states[:, states.shape[1] - len(offsets) :], tuple(offsets), dropped)
 
     def decide(
         self,

@@ -66,6 +66,11 @@ class ScriptedModel:
         words = re.findall(r"\s*\S+|\s+\Z", reply)
         return filtered(iter(words[: sampling.max_tokens]), sampling.stop)
 
+    @property
+    def even(self) -> bool:
+        """A word looks the same wherever it stands."""
+        return True
+
     def features(
         self,
         segments: tuple[str, ...],
