@@ -13,29 +13,24 @@ and any page that shows another trainee's is counted.
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Annotated
 
 import numpy as np
-import psutil
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from eval.room_client import Browser, Gone, Seen
+from eval.served import STARTS_WITHIN, Served
 from eval.trainees import Policy, scripts
 from simulator.call import Due, fold
 from simulator.errors import ServerError, SimulatorError
@@ -46,8 +41,6 @@ from simulator.workshop.records import Workshop, WorkshopSettings
 
 PERSONAS = ("anxious", "demanding", "repeat_caller_broken_promises", "indecisive")
 SCENARIOS = ("telecom_double_billing", "parcel_lost", "hotel_room")
-STARTS_WITHIN = 300.0
-"""Seconds that a server may take to answer: loading a model on a weak machine."""
 _WORDS = re.compile(r"\bseat (\d+) note (\d+)\b")
 """What makes a turn unlike any other, and tells whose it is."""
 
@@ -110,7 +103,7 @@ def run(command: Sequence[str], *, trainees: int, turns: int, think: tuple[float
         place = Path(folder)
         with open_store(place / "calls.db") as store:
             shop = workshop(store)
-        server = Server(command, place)
+        server = Served(command, place)
         try:
             server.start()
             sittings, seconds = play(server, shop.join_code, trainees, turns, think, kill, seed)
@@ -132,76 +125,13 @@ def workshop(store: Store) -> Workshop:
     return opened
 
 
-# ---- the server ----
-
-
-class Server:
-    """The served process: started, killed, started again, always on the same port and folder."""
-
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self._command, self._folder = [*command, "--port", str(self.port)], folder
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log = folder / "server.log"
-        self.memory, self.starts = 0.0, list[float]()
-        """The most it held (GB), and how many seconds each start took."""
-
-    @property
-    def address(self) -> str:
-        """Where it is."""
-        return f"http://127.0.0.1:{self.port}"
-
-    def start(self) -> None:
-        """Returns once it answers. Raises ServerError if it never does."""
-        began, environment = time.perf_counter(), {"SIMULATOR_DATA_DIR": str(self._folder), "PYTHONUNBUFFERED": "1"}
-        environment |= {"DATABASE_URL": "", "SIMULATOR_DATABASE_URL": "", "SIMULATOR_HOST": "127.0.0.1"}  # nobody's own
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | environment
-            )
-        threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
-        probe = Browser(self.address)
-        while not probe.answers():
-            if self._process.poll() is not None or time.perf_counter() - began > STARTS_WITHIN:
-                self.stop()
-                raise ServerError(f"the server does not start: {self._log.read_text(errors='replace')[-600:].strip()}")
-            time.sleep(0.1)
-        probe.close()
-        self.starts.append(time.perf_counter() - began)
-
-    def kill(self) -> None:
-        """SIGKILL: it gets to finish nothing."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait(timeout=30)
-
-    def stop(self) -> None:
-        """Ask it to stop; after half a minute make it."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    def _watch(self, process: subprocess.Popen[bytes]) -> None:
-        with suppress(psutil.Error):
-            seen = psutil.Process(process.pid)
-            while process.poll() is None:
-                self.memory = max(self.memory, seen.memory_info().rss / 1e9)
-                time.sleep(0.5)
-
-
 # ---- trainees ----
 
 
 class Killer:
     """Kills the server when so many turns have been sent, and starts it again."""
 
-    def __init__(self, server: Server, total: int, times: int) -> None:
+    def __init__(self, server: Served, total: int, times: int) -> None:
         self._server, self._due = server, [total * n // (times + 1) for n in range(1, times + 1)]
         self._sent, self._told, self._over = 0, threading.Condition(), False
         self._error: Exception | None = None
@@ -235,7 +165,7 @@ class Killer:
 
 
 def play(
-    server: Server, code: str, trainees: int, turns: int, think: tuple[float, float], kill: int, seed: int
+    server: Served, code: str, trainees: int, turns: int, think: tuple[float, float], kill: int, seed: int
 ) -> tuple[list[Sitting], float]:
     """Everybody joins, then everybody plays at once. What each of them lived, and how many seconds it took."""
     browsers = [Browser(server.address) for _ in range(trainees)]
@@ -359,7 +289,7 @@ def counted(store: Store, shop: str, sittings: Sequence[Sitting]) -> Count:
     return Count(sum(len(s.turns) for s in sittings), lost, twice, crossed, unanswered)
 
 
-def report(console: Console, server: Server, sittings: Sequence[Sitting], count: Count, seconds: float) -> None:
+def report(console: Console, server: Served, sittings: Sequence[Sitting], count: Count, seconds: float) -> None:
     """Print it all."""
     every = [turn for sitting in sittings for turn in sitting.turns]
     smooth, cut = [t for t in every if not t.cut and t.replied], [t for t in every if t.cut]
