@@ -166,8 +166,8 @@ def _fidelity(said: list[Said], stated: Stated) -> Table:
     table = Table(title=f"{len(said)} caller turns, every one counted (share, 95 %)")
     for column in ("what", "these callers", "written callers"):
         table.add_column(column)
-    for name, (value, low, high) in shares(said).items():
-        table.add_row(name.replace("_", " "), f"{value:.1%} ({low:.1%}-{high:.1%})", people.get(name, ""))
+    for name, share in shares(said).items():
+        table.add_row(name.replace("_", " "), share.told(".1%"), people.get(name, ""))
     table.caption = (
         f"An intent is missed if it is not among the {GUESSES} likeliest of a reader that names {stated.intent:.0%} of written "
         f"lines' intents at once; the writer and the second reader of a line agree on {stated.readers_agree:.0%}."

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eval.corpus import GradedTurn, graded_turns, is_test
-from eval.measures import kappa, resampled
+from eval.measures import kappa_over
 from eval.reading import vectors
 from eval.train_evaluator import (
     FOLDS,
@@ -131,16 +131,16 @@ def _given(scores: Array, known: Array) -> float:
 
 def scorer(turns: list[GradedTurn], known: Array) -> Callable[[Array], list[str]]:
     """Turns predictions [turns, OUTPUTS] into cells: kappa and its interval for each dimension, and the mean kappa."""
-    samples = resampled(turns, RESAMPLES)
+    calls = [t.call for t in turns]
 
     def cells(out: Array) -> list[str]:
         row, means = [], []
         for i in range(len(DIMENSIONS)):
             real = np.nan_to_num(known[:, i]).astype(int)
             said = np.clip(np.round(out[:, i]), 1, 5).astype(int)
-            low, high = np.percentile([kappa(real[s], said[s]) for s in samples], [2.5, 97.5])
-            means.append(kappa(real, said))
-            row.append(f"{means[-1]:.3f} ({low:.2f}-{high:.2f})")
+            found = kappa_over(real, said, calls, RESAMPLES)
+            means.append(found.value or 0.0)
+            row.append(found.told(".3f"))
         return [*row, f"{np.mean(means):.3f}"]
 
     return cells

@@ -1,6 +1,6 @@
 """How the words of played calls measure up: what a listener would take amiss, what repeats, what keeps to its persona.
 
-Every figure comes with a 95 % interval (calls resampled) and, where the corpus allows it, with the same figure for written
+Every figure comes with a 95 % interval (`intervals.py`; calls resampled) and, where the corpus allows it, with the same figure for written
 lines of held-out calls: no measure here is worth more than its distance from that. Role flips, tone and intent are heard
 by readers that know nothing of the guard (`listeners.py`). Invented facts and repetition are counted by the guard's own
 rules: a model's candidates have passed these, so what is counted is what was put in afterwards (written lines, completions); what
@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from eval.intervals import Estimate, mean
 from eval.listeners import AGENT, ASSISTANT, Listeners
 from simulator.call import Call
 from simulator.caller.guard import Refusal, alike, check
@@ -23,7 +24,6 @@ from simulator.caller.voice import known_to
 from simulator.transcript import Speaker
 from simulator.vocabulary import Intent
 
-RESAMPLES = 500
 _WORDS = re.compile(r"[\w']+")
 _KIND = frozenset({Intent.SOFTEN, Intent.ACCEPT, Intent.THANK})
 
@@ -81,8 +81,8 @@ def heard(calls: Sequence[Call], ears: Listeners) -> list[Said]:
     return found
 
 
-def shares(said: Sequence[Said]) -> dict[str, tuple[float, float, float]]:
-    """Share of turns with each tag, and of written, completed and redrawn ones: value, low, high."""
+def shares(said: Sequence[Said]) -> dict[str, Estimate]:
+    """Share of turns with each tag, and of written, completed and redrawn ones."""
     names: dict[str, Callable[[Said], bool]] = {
         tag: (lambda s, tag=tag: tag in s.tags)  # type: ignore[misc]
         for tag in ("role_flip", "assistant_tone", "invented", "repeats", "intent_missed")
@@ -92,19 +92,8 @@ def shares(said: Sequence[Said]) -> dict[str, tuple[float, float, float]]:
         "completed": lambda s: s.completed,
         "drawn again": lambda s: s.rounds > 1,
     }
-    return {name: interval(said, [float(test(s)) for s in said]) for name, test in names.items()}
-
-
-def interval(said: Sequence[Said], values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean of `values` with its 95 % interval, whole calls resampled (seed 0)."""
-    calls = np.array([s.call for s in said])
-    v = np.array(values)
-    by_call = [np.flatnonzero(calls == c) for c in dict.fromkeys(calls.tolist())]
-    sums, sizes = np.array([v[i].sum() for i in by_call]), np.array([len(i) for i in by_call])
-    drawn = np.random.default_rng(0).integers(len(by_call), size=(RESAMPLES, len(by_call)))
-    means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(v.mean()), float(low), float(high)
+    calls = [s.call for s in said]
+    return {name: mean([float(test(s)) for s in said], calls) for name, test in names.items()}
 
 
 def across_calls(said: Sequence[Said]) -> float:

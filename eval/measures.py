@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from eval.bias import biases
 from eval.corpus import GradedTurn
+from eval.intervals import Estimate, statistic
 from simulator.assessment import Assessment
 from simulator.calibration.agreement import kappa as plain_kappa
 from simulator.evaluator.heads import TAGS
@@ -25,25 +26,23 @@ FEWEST = 20
 def measure(
     graded: Pairs, dimensions: Sequence[Dimension] = tuple(Dimension), resamples: int = RESAMPLES
 ) -> dict[str, object]:
-    """All figures for these dimensions; of tags where the reference has any. Intervals are 95 % percentile bootstraps over
-    whole calls, seed 0."""
+    """All figures for these dimensions; of tags where the reference has any. Intervals are of `intervals.py`, over whole calls."""
     turns = [t for t, _ in graded]
-    samples = resampled(turns, resamples)
+    calls = [t.call for t in turns]
     told, right = {}, []
     for d in dimensions:
         truth, said = levels(graded, d)
         sure = np.array([a.scores[d].confidence for _, a in graded])
         doubted = np.array([a.scores[d].unsure for _, a in graded])
         both = (truth > 0) & (said > 0)
-        spread = [kappa(truth[s], said[s]) for s in samples]
-        low, high = _middle(spread)
+        agreed = kappa_over(truth, said, calls, resamples)
         known = ~doubted & both
         right.append(doubted)
         told[d.value] = {
             "n": int((truth > 0).sum()),
-            "kappa": kappa(truth, said),
-            "kappa_low": low,
-            "kappa_high": high,
+            "kappa": _number(agreed.value),
+            "kappa_low": _number(agreed.low),
+            "kappa_high": _number(agreed.high),
             "exact": _share((truth == said)[both]),
             "within_one": _share((np.abs(truth - said) <= 1)[both]),
             "applies": float(((truth > 0) == (said > 0)).mean()),
@@ -53,7 +52,7 @@ def measure(
         }
     return {
         "turns": len(graded),
-        "calls": len({t.call for t in turns}),
+        "calls": len(set(calls)),
         "seconds_median": median(a.seconds for _, a in graded),
         "dimensions": told,
         "any_unsure": float(np.any(right, axis=0).mean()),
@@ -62,23 +61,17 @@ def measure(
     }
 
 
-def _middle(values: Sequence[float]) -> tuple[float, float]:
-    """The ends of the middle 95 % of the values that there are; NaN where there are none."""
-    known = [v for v in values if not np.isnan(v)]
-    low, high = np.percentile(known, [2.5, 97.5]) if known else (float("nan"), float("nan"))
-    return float(low), float(high)
+def kappa_over(truth: Ints, said: Ints, calls: Sequence[str], resamples: int = RESAMPLES) -> Estimate:
+    """As `kappa`, whole calls resampled."""
+    return statistic(calls, lambda at: kappa(truth[at], said[at]), resamples)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
 
 
 def _share(right: NDArray[np.bool_]) -> float:
     return float(right.mean()) if right.size else float("nan")
-
-
-def resampled(turns: Sequence[GradedTurn], times: int) -> list[Ints]:
-    """Rows of `turns` drawn anew, whole calls at a time, with replacement; seed 0."""
-    rng = np.random.default_rng(0)
-    calls = np.array([t.call for t in turns])
-    by_call = [np.flatnonzero(calls == c) for c in dict.fromkeys(calls)]
-    return [np.concatenate([by_call[i] for i in rng.integers(len(by_call), size=len(by_call))]) for _ in range(times)]
 
 
 def levels(graded: Pairs, dimension: Dimension) -> tuple[Ints, Ints]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#666666", "#999933", "#882255")
-_STYLE = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "svg.hashsalt": "study"}
+STYLE = {"axes.spines.top": False, "axes.spines.right": False, "legend.frameon": False, "svg.hashsalt": "study"}
 
 
 def draw(found: dict[str, Any], folder: Path) -> list[Path]:
@@ -27,7 +27,7 @@ def draw(found: dict[str, Any], folder: Path) -> list[Path]:
     matplotlib.use("agg")
     folder.mkdir(parents=True, exist_ok=True)
     files = []
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         for name, figure in figures(found):
             file = folder / f"{name}.svg"
             figure.savefig(file, metadata={"Date": None})

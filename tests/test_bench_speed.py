@@ -2,26 +2,87 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import Any
 
 import clikit
-import numpy as np
 import pytest
 from rich.console import Console
 
-from eval.bench_speed import _ratio, bandwidth, main, sample
+from eval import bench_speed
+from eval.bench_speed import FORMAT, Section, main, read
 from eval.bench_turn import DRAWN, LATE, PARTS, grown, growth_table, waits
+from eval.intervals import Estimate
 from eval.playing import play, play_many
+from eval.repliers import prompt
+from eval.speed_sections import bandwidth, sample
+from eval.speed_tables import limits, pace, ratio
+from simulator.errors import DataError
 from simulator.models.base import Candidate
 from simulator.models.scripted import ScriptedModel
 from simulator.opening import Parts, open_parts
 
 
 def test_a_ratio_is_the_median_of_the_rounds_with_its_interval():
-    assert _ratio(np.array([2.0, 2.0, 2.0])) == "x2.00 (2.00-2.00)"
-    found = re.fullmatch(r"x3\.00 \((\S+)-(\S+)\)", _ratio(np.array([1.0, 3.0, 9.0])))
-    assert found is not None
-    assert 1 <= float(found[1]) < 3 < float(found[2]) <= 9
+    assert ratio([2.0] * 5, [1.0] * 5) == Estimate(2.0, 2.0, 2.0, 5)
+    found = ratio([1.0, 3.0, 9.0, 3.0, 3.0], [1.0] * 5)
+    assert found.value == 3 and found.low is not None and found.high is not None
+    assert 1 <= found.low <= 3 <= found.high <= 9
+    assert ratio([2.0, 4.0], [1.0, 1.0]) == Estimate(3.0, None, None, 2), "two rounds tell no interval"
+
+
+def run(model: str, slower: float) -> dict[str, Any]:
+    """A run as `--json` writes it."""
+    ours = [[0.2, 0.004, 0.008, 0.01 + n / 1000] for n in range(5)]
+    theirs = [[slower * x for x in row] for row in ours]
+    floor = {"bytes": 1e8, "gbytes": 40.0, "gops": 900.0, "step": 0.0025, "read": 0.1}
+    times = {"ours, auto": ours, "llama.cpp": theirs}
+    raw = {"read": 512, "steps": 16, "times": times, "floor": floor, "no_llama": False, "took": 12.0}
+    grades = {"one": [0.1] * 20, "batch": [{"turns": 24, "seconds": 1.2}] * 5, "took": 3.0}
+    return {"format": FORMAT, "model": model, "cores": 2, "sections": {"decode": raw, "grade": grades}}
+
+
+def test_figures_are_told_from_raw_samples():
+    raw = run("small", 2.0)["sections"]["decode"]
+    assert [round(rate.value) for rate in pace(raw)["ours, auto"]] == [2560, 250, 500, 667]
+    assert limits(raw) == [5120, 400, 1600, 3200]
+
+
+def test_earlier_runs_are_told_and_drawn_without_measuring(tmp_path, capsys):
+    files = []
+    for model, slower in (("small", 2.0), ("standard", 0.5)):
+        files.append(tmp_path / f"{model}.json")
+        files[-1].write_text(json.dumps(run(model, slower)))
+    main(from_=files, plot=tmp_path / "pace.svg")
+    told = capsys.readouterr().out
+    assert "x2.00 (2.00 to 2.00)" in told and "x0.50 (0.50 to 0.50)" in told
+    assert "in batch 20.0 (20.0 to 20.0) turns a second" in told and "(decode: 12 s)" in told
+    drawn = (tmp_path / "pace.svg").read_text()
+    assert drawn.lstrip().startswith("<?xml") and "llama.cpp" in drawn and "standard, 2 cores" in drawn
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 9}', '{"format": 1, "sections": {"later": {}}}'])
+def test_a_file_that_is_no_run_is_refused(tmp_path, text):
+    (tmp_path / "x.json").write_text(text)
+    with pytest.raises(DataError, match="x.json"):
+        main(from_=[tmp_path / "x.json"])
+
+
+def test_nothing_to_draw_is_said(tmp_path):
+    one = run("small", 2.0)
+    del one["sections"]["decode"]
+    (tmp_path / "x.json").write_text(json.dumps(one))
+    with pytest.raises(DataError, match="nothing to draw"):
+        main(from_=[tmp_path / "x.json"], plot=tmp_path / "pace.svg")
+
+
+def test_every_section_says_how_long_it_takes_in_the_help():
+    assert all(f"\n  {section.value} " in bench_speed.__doc__ for section in Section)
+
+
+def test_prompts_begin_unlike_each_other():
+    assert len({prompt(n)[:5] for n in range(60)}) == 60
 
 
 def test_calls_are_drawn_once_and_for_all():
@@ -44,11 +105,15 @@ def test_calls_that_are_played_at_once_are_those_that_are_played_alone():
 
 
 @pytest.mark.model
-def test_the_benchmark_runs(capsys):
-    main(model="small", rounds=1, calls=2, trainees=0, turns=1, peers=True)
+def test_the_benchmark_runs(capsys, tmp_path):
+    some = [Section("decode"), Section("replies"), Section("grade"), Section("turn"), Section("play")]
+    main("small", some, rounds=1, calls=1, turns=2, grading=1, json_=tmp_path / "run.json")
     shown = capsys.readouterr().out
-    for told in ("ours, auto", "transformers, full", "floor", "self-play, 2 calls"):
+    for told in ("ours, auto", "transformers, full", "floor", "transformers generate", "turns a second", "self-play"):
         assert told in shown
+    kept = read(tmp_path / "run.json")
+    assert list(kept["sections"]) == [section.value for section in some]
+    assert all(raw["took"] > 0 for raw in kept["sections"].values())
     assert bandwidth() > 0.1
 
 

@@ -10,7 +10,8 @@ import pytest
 from builders import ScriptedGrader, drain, persona, started, ticking
 
 from eval.blind_pairs import count
-from eval.fidelity import Said, across_calls, distinct, heard, interval, own_voice, shares
+from eval.fidelity import Said, across_calls, distinct, heard, own_voice, shares
+from eval.intervals import Estimate
 from eval.listeners import listeners
 from simulator.caller.voice import Line, Saying, Situation
 from simulator.errors import DataError
@@ -39,12 +40,12 @@ class Reciter:
 
 def test_shares_count_turns_and_resample_calls():
     lines = [said(n // 4, f"line {n}", *(["role_flip"] if n == 0 else [])) for n in range(40)]
-    value, low, high = shares(lines)["role_flip"]
-    assert value == 1 / 40
-    assert low == 0.0
-    assert 0.05 <= high <= 0.125
-    assert shares(lines)["invented"] == (0.0, 0.0, 0.0)
-    assert interval(lines, [1.0] * 40) == (1.0, 1.0, 1.0)
+    flips = shares(lines)["role_flip"]
+    assert flips.value == 1 / 40
+    assert flips.low == 0.0
+    assert 0.05 <= flips.high <= 0.125
+    assert shares(lines)["invented"] == Estimate(0.0, 0.0, 0.0, 40)
+    assert shares(lines[:16])["invented"] == Estimate(0.0, None, None, 16), "four calls tell no interval"
 
 
 def test_a_line_said_word_for_word_in_two_calls_is_counted_in_both():
