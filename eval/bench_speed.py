@@ -2,17 +2,6 @@
 
 What is measured is in `speed_sections.py`, the peers in `peers.py` and `repliers.py`; what is told of it in `speed_tables.py`
 and `speed_plot.py`, now or later, from files of raw samples.
-
-Sections, and about how long each takes with the usual numbers on two idle cores (small; standard):
-
-  start      process start to the first page of `simulator serve`     (1 min; 2 min)
-  decode     reading, and steps of 1, 4 and 8 rows, and the floor     (1 min; 8 min)
-  replies    whole replies, one and eight at once                     (2 min; 12 min)
-  grade      one turn, and a file of turns                            (1 min; 2 min)
-  turn       whole turns, at once and after thinking                  (1 min; 4 min)
-  growth     turns 2 to 40 of long calls                              (1 min; 3 min)
-  play       self-play one by one and at once                         (1 min; 5 min)
-  room       trainees who think between turns (only if asked for)     (2 min; 3 min)
 """
 
 from __future__ import annotations
@@ -60,7 +49,19 @@ def main(
         list[Path] | None, typer.Option("--from", help="measure nothing: tell these files of --json (both sizes: both)")
     ] = None,
 ) -> None:
-    """Time start-up, reading, decoding, replies, grading, whole turns, long calls, self-play and a room."""
+    """Time start-up, reading, decoding, replies, grading, whole turns, long calls, self-play and a room.
+
+    \b
+    Sections, and about how long each takes on two idle cores (small; standard):
+      start      process start to the first page of `simulator serve`     (1 min; 2 min)
+      decode     reading, and steps of 1, 4 and 8 rows, and the floor     (1 min; 8 min)
+      replies    whole replies, one and eight at once                     (2 min; 12 min)
+      grade      one turn, and a file of turns                            (1 min; 2 min)
+      turn       whole turns, at once and after thinking                  (1 min; 4 min)
+      growth     turns 2 to 40 of long calls                              (1 min; 3 min)
+      play       self-play one by one and at once                         (1 min; 5 min)
+      room       trainees who think between turns (only if asked for)     (2 min; 3 min)
+    """
     console = Console(width=150)
     if from_:
         runs = [read(file) for file in from_]
