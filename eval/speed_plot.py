@@ -41,30 +41,32 @@ def draw(runs: Sequence[dict[str, Any]], file: Path) -> None:
 
 
 def _panel(ax: Any, raw: dict[str, Any]) -> None:
-    engines = pace(raw)
+    engines, most = pace(raw), limits(raw)
     step = 0.62 / max(1, len(engines))
+    for at, tokens in enumerate(most):
+        label = "most that our weights allow" if not at else None
+        ax.plot([tokens] * 2, [at - 0.4, at + 0.4], color="black", linestyle=":", label=label)
     for number, (name, rates) in enumerate(engines.items()):
-        colour, mark = _LOOKS[name.split(",")[0]]
-        offset = (number - (len(engines) - 1) / 2) * step
+        who = name.split(",")[0]
+        colour, mark = _LOOKS[who]
         for at, rate in enumerate(rates):
-            value = rate.value or 0.0
+            where, value = at + (number - (len(engines) - 1) / 2) * step, rate.value or 0.0
             if rate.low is not None:
-                ax.plot([rate.low, rate.high], [at + offset] * 2, color=colour, linewidth=2)
-            ax.plot(value, at + offset, mark, color=colour, markersize=6, label=name.split(",")[0] if not at else None)
+                ax.plot([rate.low, rate.high], [where] * 2, "|-", color=colour, linewidth=1.2, markersize=7)
+            ax.plot(value, where, mark, color=colour, markersize=5, label=who if not at else None)
             ax.annotate(
-                f"{value:,.0f}", (value, at + offset), (7, 0), textcoords="offset points", va="center", fontsize=7
+                f"{value:,.0f}" if value >= 10 else f"{value:.1f}",
+                (rate.high or value, where),
+                (6, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=7,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.6},
             )
-    for at, most in enumerate(limits(raw)):
-        ax.plot(
-            [most] * 2,
-            [at - 0.4, at + 0.4],
-            color="black",
-            linestyle=":",
-            label="floor with our weights" if not at else None,
-        )
     for at in range(1, len(PARTS)):
         ax.axhline(at - 0.5, color="#dddddd", linewidth=0.6)
+    every = [r.value for rates in engines.values() for r in rates if r.value] + most
     ax.set_xscale("log")
-    every = [r.value for rates in engines.values() for r in rates if r.value] + limits(raw)
+    ax.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
     ax.set_xlim(min(every) / 1.5, max(every) * 2.2)
     ax.tick_params(axis="y", length=0)
