@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from simulator.errors import MemoryShortError, ModelFormatError, ModelNotFoundError, ServerError
-from simulator.models import choose, choose_model, machine, open_model
+from simulator.models import choose, choose_model, loading, machine, open_model
+from simulator.models.int8_weights import FILE
 from simulator.models.loading import eight_bits
 from simulator.models.machine import Speed
 from simulator.settings import Settings
@@ -124,6 +125,18 @@ def test_auto(
     found = choose_model(tmp_path)
     assert found.model == model
     assert words in found.reason
+
+
+def test_what_is_prepared_needs_less(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "eight_bits", lambda: True)
+    monkeypatch.setattr(choose, "ready", lambda name, **_: tmp_path)
+    monkeypatch.setattr(machine, "free_memory", lambda: 3 * GB)
+    monkeypatch.setattr(machine, "probe", lambda: Speed(900, 25, 1))
+    assert choose_model(tmp_path).model == "small", "it has yet to be rounded"
+    (tmp_path / FILE).touch()
+    assert choose_model(tmp_path).model == "standard"
+    monkeypatch.setattr(loading, "eight_bits", lambda: False)
+    assert "needs 4.3 GB" in choose_model(tmp_path).reason
 
 
 def test_a_container_limit_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,6 +37,7 @@ MODEL = EmbeddedModel(
     wheels=tuple(Wheel(f"tiny-part{n}==1.0", f"/data/part{n:02}.bin", len(p)) for n, p in enumerate(PARTS, 1)),
     converted=200,
     memory=1,
+    preparing=0,
 )
 
 

@@ -15,7 +15,7 @@ from simulator.errors import MemoryShortError, ModelFormatError, ModelNotFoundEr
 from simulator.models import machine
 from simulator.models.adapter import WEIGHTS
 from simulator.models.base import LanguageModel, ModelInfo, Source
-from simulator.models.weights import MODELS, Progress, ensure, ensure_file, ready
+from simulator.models.weights import MODELS, EmbeddedModel, Progress, ensure, ensure_file, ready
 from simulator.settings import Settings
 from simulator.settings import settings as current_settings
 
@@ -42,7 +42,7 @@ def choose_model(cache_dir: Path | None = None) -> Choice:
     (then about half a second of probing besides). `cache_dir`: where a converted model would be."""
     free, standard, small = machine.free_memory(), MODELS["standard"], MODELS["small"]
     # Not yet converted, the peak is the conversion's, which reads the packed file beside the growing bf16 one.
-    need = standard.memory + (0 if ready("standard", cache_dir=cache_dir) else standard.size)
+    need = _needs(standard, cache_dir) + (0 if ready("standard", cache_dir=cache_dir) else standard.size)
     if free < need:
         return Choice(small.name, f"small, because standard needs {_gb(need)} of memory and {_gb(free)} are free.")
     speed = machine.probe()
@@ -103,7 +103,7 @@ def _embedded(name: str, progress: Progress | None, settings: Settings) -> Langu
     from simulator.models.weights import silent
 
     model = MODELS[name]
-    _room(name, model.memory)
+    _room(name, _needs(model, settings.cache_dir))
     folder = ensure(name, progress=progress, cache_dir=settings.cache_dir)
     if settings.device == "cpu":
         prepare(folder, progress or silent)
@@ -157,6 +157,17 @@ def _folder(folder: Path, settings: Settings) -> LanguageModel:
     from simulator.models.local import LocalModel
 
     return LocalModel(folder, device=settings.device)
+
+
+def _needs(model: EmbeddedModel, cache_dir: Path | None) -> int:
+    """Bytes of memory that opening it takes: the first time, what converting and rounding it takes."""
+    from simulator.models.int8_weights import FILE
+    from simulator.models.loading import eight_bits
+
+    folder, eight = ready(model.name, cache_dir=cache_dir), eight_bits()
+    if folder is None or (eight and not (folder / FILE).is_file()):
+        return model.preparing
+    return model.memory if eight else max(model.memory, model.converted + OVERHEAD)
 
 
 def _room(name: str, need: int) -> None:
