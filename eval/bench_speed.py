@@ -53,14 +53,14 @@ def main(
 
     \b
     Sections, and about how long each takes on two idle cores (small; standard):
-      start      process start to the first page of `simulator serve`     (1 min; 2 min)
-      decode     reading, and steps of 1, 4 and 8 rows, and the floor     (1 min; 8 min)
-      replies    whole replies, one and eight at once                     (2 min; 12 min)
-      grade      one turn, and a file of turns                            (1 min; 2 min)
-      turn       whole turns, at once and after thinking                  (1 min; 4 min)
-      growth     turns 2 to 40 of long calls                              (1 min; 3 min)
-      play       self-play one by one and at once                         (1 min; 5 min)
-      room       trainees who think between turns (only if asked for)     (2 min; 3 min)
+      start      start to first page of `serve` (1 min; 2 min)
+      decode     reading, 1, 4 and 8 rows, floor (1 min; 8 min)
+      replies    whole replies, one and eight at once (2 min; 12 min)
+      grade      one turn, and a file of turns (1 min; 2 min)
+      turn       whole turns, at once and after thinking (1 min; 4 min)
+      growth     turns 2 to 40 of long calls (1 min; 3 min)
+      play       self-play one by one and at once (1 min; 5 min)
+      room       thinking trainees, if asked for (2 min; 3 min)
     """
     console = Console(width=150)
     if from_:
