@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eval.corpus import GradedTurn, graded_turns, is_test
-from eval.measures import kappa_over
+from eval.measures import kappa, kappa_over
 from eval.reading import vectors
 from eval.train_evaluator import (
     FOLDS,
