@@ -1,10 +1,11 @@
 """A blind test of the caller's words: `python -m eval.blind_pairs --base small --count 100 --out DIR`.
 
-For lines of held-out calls, what the written caller says and what the model says in the same place (same call so far and
-cue; drawn, guarded and chosen as at play), side by side in random order: DIR/sheet.txt for judges who do not know which is
-which, DIR/key.json for afterwards. `--against untuned` sets the tuned model beside the same model without its adapter,
-which reads the same text: the call so far is its example. `--judged FILE` counts a filled-in sheet: one `number A|B|=` a
-line.
+For lines of held-out calls, what the written caller says and what the model says in the same place (`in_place.py`), side
+by side in random order: DIR/sheet.txt for judges who do not know which is which, with all they have to know on top;
+DIR/key.json for afterwards. `--against untuned` sets the tuned model beside the same model without its adapter, which
+reads the same text: the call so far is its example. Both lines are set in the same type, so that only words can give one
+away. Stopped and started again it goes on with the lines that DIR/lines.jsonl has. `--judged FILE` counts a filled-in
+sheet: one `number A|B|=` a line.
 """
 
 from __future__ import annotations
@@ -16,74 +17,104 @@ from random import Random
 
 import numpy as np
 
-from eval.lines import WrittenCall, split, written_calls
-from simulator.caller.choice import Chosen, chosen
-from simulator.caller.guard import Violation, check
-from simulator.caller.voice import carries
+from eval.in_place import Place, each, places, said
+from eval.lines import split, written_calls
+from simulator.caller.choice import tidy
 from simulator.errors import DataError, ModelFormatError
+from simulator.models.base import ManyVoiced
 from simulator.models.choose import open_model
 from simulator.models.local import LocalModel
+from simulator.prompts import as_data
 from simulator.settings import Settings, settings
+from simulator.vocabulary import Register
 
-EARLIEST = 2
-"""Caller lines that come before the one that is judged: the judge, and a model without adapter, hear the voice first."""
-LONGEST = 40
-"""Words of a reply at most."""
+SHOWN = 3
+"""Exchanges before the pair that a judge reads."""
+INSTRUCTIONS = """\
+Each piece below is a moment of a call or chat between a service agent and a difficult caller. The last thing said is the
+agent's. A and B are two versions of what the caller says next. Which one would you rather believe to come from this
+caller, at this moment: it answers what was just said, fits what happened so far, and sounds like this person?
+
+Write one line for each piece, its number and A, B or = (no difference), and nothing else:
+
+0 A
+1 =
+
+Judge the words only. Lines may be short, rude, broken off or mistyped: people are. Do not look for a pattern; A and B
+were dealt by chance, each piece anew.
+"""
 
 
-def places(count: int, seed: int) -> list[tuple[WrittenCall, int]]:
-    """`count` held-out calls and the number of one line of each."""
-    rng = Random(seed)
-    long_enough = [c for c in split(written_calls())[1] if len(c.lines) > EARLIEST + 1]
-    return [(c, rng.randrange(EARLIEST, len(c.lines))) for c in rng.sample(long_enough, min(count, len(long_enough)))]
+def set_alike(line: str) -> str:
+    """`line` in the type that every line of the sheet is set in: straight quotes, single blanks, no brackets."""
+    return tidy(as_data(line))
 
 
-def spoken(model: LocalModel, call: WrittenCall, number: int, seed: int) -> str:
-    """What `model` says in that place ('': every candidate was refused)."""
-    preface, *rest = call.segments[: 2 + 2 * number]
-    # The same cuts as at play: each line goes with the cue of the next.
-    joined = (preface, rest[0], *(f"{rest[n]}{rest[n + 1]}" for n in range(1, len(rest) - 1, 2)))
-    line, own = call.lines[number], [x.text for x in call.lines[:number]]
-    known = [preface, *rest, *(fact for x in call.lines[: number + 1] for fact in x.facts)]
+class Drawn:
+    """The lines of one model, kept in a file of the folder as they are drawn."""
 
-    def listen(text: str) -> tuple[Violation, ...]:
-        return check(text, known=known, own_lines=own, heard=line.heard)
+    def __init__(self, model: ManyVoiced, seed: int, file: Path) -> None:
+        self._model, self._seed, self._file = model, seed, file
+        self._name = f"{model.info.name} {model.info.digest} {model.info.tuned}"
+        written = file.read_text("utf-8") if file.exists() else ""
+        rows = [json.loads(row) for row in written.splitlines(keepends=True) if row.endswith("\n")]
+        file.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8")
+        self._kept = {r["place"]: r["text"] for r in rows if (r["model"], r["seed"]) == (self._name, seed)}
 
-    def incomplete(text: str) -> bool:
-        return not all(carries(text, fact) for fact in line.facts)
-
-    said = chosen(model, joined, listen, incomplete, longest=LONGEST, seed=f"{seed}:{call.id}:{number}")
-    return next((part.text for part in said if isinstance(part, Chosen)), "")
+    def lines(self, some: list[Place]) -> dict[str, str]:
+        """By place; '': every candidate was refused."""
+        left = [place for place in some if place.key not in self._kept]
+        with self._file.open("a", encoding="utf-8") as out:
+            for n, (place, text) in enumerate(
+                zip(left, each(lambda p: said(self._model, p, self._seed)[0], left), strict=True), 1
+            ):
+                self._kept[place.key] = text
+                row = {"model": self._name, "seed": self._seed, "place": place.key, "text": text}
+                out.write(json.dumps(row, ensure_ascii=False) + "\n")
+                out.flush()
+                print(f"{self._name.split()[0]}: {n}/{len(left)}", end="\r", flush=True)
+        print()
+        return self._kept
 
 
 def draw(base: str, count: int, seed: int, out: Path, against: str) -> None:
     """Write the sheet and its key."""
+    some = places(split(written_calls())[1], count, seed)
+    out.mkdir(parents=True, exist_ok=True)
     model = open_model(base)
     if not isinstance(model, LocalModel) or not model.info.tuned:
         raise ModelFormatError(f"no adapter ships for {base}; train one: python -m eval.train_caller --base {base}")
-    other = open_model(base, settings=Settings(tuned=False, cache_dir=settings().cache_dir)) if against else None
-    out.mkdir(parents=True, exist_ok=True)
-    rng, sheet, key = Random(seed), list[str](), list[dict[str, object]]()
-    for call, number in places(count, seed):
-        ours = spoken(model, call, number, seed)
-        theirs = call.lines[number].text
-        if isinstance(other, LocalModel):
-            theirs = spoken(other, call, number, seed)
+    ours = Drawn(model, seed, out / "lines.jsonl").lines(some)
+    model.close()
+    theirs = {place.key: place.line.text for place in some}
+    if against:
+        other = open_model(base, settings=Settings(tuned=False, cache_dir=settings().cache_dir))
+        assert isinstance(other, ManyVoiced)
+        theirs = Drawn(other, seed, out / "lines.jsonl").lines(some)
+        other.close()
+    rng, sheet, key = Random(seed), [INSTRUCTIONS], list[dict[str, object]]()
+    for number, place in enumerate(some):
+        one, two = set_alike(ours[place.key]), set_alike(theirs[place.key])
         first = rng.random() < 0.5
-        key.append(
-            {"call": call.id, "line": number, "ours": "A" if first else "B", "lost": not ours, "won": not theirs}
-        )
-        if not ours or not theirs:
-            continue  # whoever has nothing that may be said has lost
-        before = "\n".join(f"Agent: {x.heard}\nCaller: {x.text}" for x in call.lines[max(0, number - 3) : number])
-        a, b = (ours, theirs) if first else (theirs, ours)
-        sheet.append(
-            f"### {len(key) - 1}\n{call.part.business}: {call.part.issue}. Caller: {call.part.name}, {call.part.voice}\n"
-            f"{before}\nAgent: {call.lines[number].heard}\nA: {a}\nB: {b}\n"
-        )
-        print(f"{len(key)}/{count}", end="\r", flush=True)
+        key.append({"place": place.key, "ours": "A" if first else "B", "lost": not one, "won": not two})
+        if one and two:  # whoever has nothing that may be said has lost
+            sheet.append(piece(number, place, *((one, two) if first else (two, one))))
     (out / "sheet.txt").write_text("\n".join(sheet), "utf-8")
     (out / "key.json").write_text(json.dumps(key) + "\n", "utf-8")
+    print(f"{len(sheet) - 1} pairs in {out / 'sheet.txt'}")
+
+
+def piece(number: int, place: Place, a: str, b: str) -> str:
+    """One moment as a judge reads it."""
+    part, before = place.call.part, place.call.lines[max(0, place.number - SHOWN) : place.number]
+    medium = "Phone call" if part.medium is Register.PHONE else "Chat"
+    head = f"### {number}\n{medium}. {part.business}: {part.issue}. The caller: {part.name}, {part.voice}\n"
+    known = "".join(f"- {fact}\n" for fact in part.facts)
+    talk = "".join(
+        (f"Agent: {set_alike(x.heard)}\n" if x.heard else "") + f"Caller: {set_alike(x.text)}\n" for x in before
+    )
+    skipped = "[...]\n" if place.number > SHOWN else ""
+    return f"{head}What the caller knows:\n{known}\n{skipped}{talk}Agent: {set_alike(place.line.heard)}\n\nA: {a}\nB: {b}\n"
 
 
 def count(judged: Path, out: Path) -> None:

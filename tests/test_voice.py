@@ -176,11 +176,11 @@ def test_a_tuned_model_reads_the_call_as_it_was_taught_to():
 
 def test_at_most_three_sentences_are_said_and_a_fault_in_the_fourth_costs_nothing():
     text = "I am tired. It is late. Nobody came. How can I help you? And so on."
-    assert passable(text, lambda words: ("no",) if "help" in words else (), 40) == (
+    assert passable(text, lambda words: ("no",) if "help" in words else (), 40, cut=True) == (
         "I am tired. It is late. Nobody came.",
         None,
     )
-    assert passable("I am tired. How can I help? No.", lambda w: ("no",) if "help" in w else (), 40) == (
+    assert passable("I am tired. How can I help? No.", lambda w: ("no",) if "help" in w else (), 40, cut=True) == (
         "I am tired.",
         ("I am tired. How can I help?", ("no",)),
     )
@@ -210,4 +210,16 @@ def test_drawing_goes_on_only_while_more_could_be_said():
     for text in ("I have been waiting since nine. And so on. ", "No. No. Not today. Or ever. ", "Hm... well. "):
         for at in range(len(text)):
             if ends_within(text[:at], 5):
-                assert passable(text[:at], lambda _: (), 5)[0] == passable(text, lambda _: (), 5)[0]
+                assert passable(text[:at], lambda _: (), 5, cut=True)[0] == passable(text, lambda _: (), 5, cut=True)[0]
+
+
+def test_an_end_without_a_mark_stands_unless_it_was_cut_off():
+    assert (
+        passable("ok. going to cry then go to work", lambda _: (), 40, cut=False)[0]
+        == "ok. going to cry then go to work"
+    )
+    assert passable("ok. going to cry then go to", lambda _: (), 40, cut=True)[0] == "ok."
+    assert passable("no", lambda _: (), 40, cut=False)[0] == "no"
+    fact = scenario().facts[0]
+    (*_, line) = chosen([("still here", -1.0)], plan=Plan(intent=Intent.DISCLOSE, facts=(fact.id,)))
+    assert line.text == f"still here. {fact.say}"

@@ -22,6 +22,8 @@ SENTENCES = 3
 FEW_PARAMETERS = 500_000_000
 """A model smaller than this loses the thread easily: what decides the call (`DECISIVE`) is said by the persona's written line.
 Untuned it is stopped after its first sentence; tuned it draws at a lower temperature."""
+MARKS = ".!?…\"”'"
+"""What a finished sentence ends with."""
 SENTENCE_END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)[.!?…]+[\"'”’)]*(?=\s)")
 
 
@@ -76,7 +78,7 @@ def chosen(
             cache_key=key or None,
         )
         for drawn in candidates:
-            text, refused = passable(tidy(drawn.text), listen, longest)
+            text, refused = passable(tidy(drawn.text), listen, longest, cut=drawn.cut)
             if refused:
                 yield Refused(attempt, refused[0], refused[1], trimmed=bool(text))
             if text:
@@ -104,9 +106,12 @@ def ends_within(text: str, longest: int) -> bool:
     return len(ends) >= SENTENCES or bool(ends and len(text[: ends[-1]].split()) >= longest)
 
 
-def passable(text: str, listen: Listener, longest: int) -> tuple[str, tuple[str, tuple[Violation, ...]] | None]:
-    """The longest beginning of `text`, in whole sentences, that the guard lets pass ('': none), and what it refused."""
-    whole = text[: whole_end(text)]
+def passable(
+    text: str, listen: Listener, longest: int, *, cut: bool
+) -> tuple[str, tuple[str, tuple[Violation, ...]] | None]:
+    """The longest beginning of `text`, in whole sentences, that the guard lets pass ('': none), and what it refused. The end
+    of what was not `cut` off ends a sentence, also without a mark: that is how people type."""
+    whole = text[: whole_end(text)] if cut else text.rstrip()
     ends = [m.end() for m in SENTENCE_END.finditer(whole) if m.end() < len(whole)]
     allowed = ""
     for end in (*ends, len(whole))[:SENTENCES]:
@@ -150,6 +155,6 @@ def last_end(text: str) -> int:
 def whole_end(text: str) -> int:
     """Where a finished candidate ends: at its end if that is a sentence's end, else at its last sentence, if it has one."""
     whole = text.rstrip()
-    if not whole or whole[-1] in ".!?…\"”'":
+    if not whole or whole[-1] in MARKS:
         return len(whole)
     return last_end(whole) or len(whole)  # a mark inside a word ends nothing: £103.50 stays whole

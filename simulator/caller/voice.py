@@ -20,6 +20,7 @@ from random import Random
 
 from simulator.caller.choice import (
     FEW_PARAMETERS,
+    MARKS,
     ROUNDS,
     SENTENCE_END,
     SENTENCES,
@@ -205,7 +206,8 @@ def _finished(
 ) -> Iterator[Saying | Line]:
     """The turn, from the words that the model found (`shown`: said already); what they leave out is added."""
     missing = unsaid(situation, plan, text)
-    whole = f"{text} {missing}".strip()
+    ends = "" if not missing or text[-1:] in MARKS else "."  # people who type leave it out, but here more follows
+    whole = f"{text}{ends} {missing}".strip()
     if whole != shown:
         yield Saying(whole)
     recited = any(alike(text, line) for line in examples_for(situation.persona))

@@ -68,10 +68,12 @@ class Features:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One of several continuations; `chance`: mean log-probability of its tokens before any temperature (nats, <= 0)."""
+    """One of several continuations; `chance`: mean log-probability of its tokens before any temperature (nats, <= 0);
+    `cut`: it might have gone on, but was stopped by its length or because it was enough."""
 
     text: str
     chance: float
+    cut: bool = False
 
 
 class GivenUp(Exception):

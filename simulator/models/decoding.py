@@ -79,7 +79,7 @@ class Row:
         self._generator = torch.Generator().manual_seed(Random(f"{sampling.seed}:{number}").getrandbits(31))
         self._shown, self._chance = "", 0.0
         self.spoken: list[int] = []
-        self.done = False
+        self.done, self._cut = False, False
 
     def take(self, logits: torch.Tensor, ends: Set[int], enough: Callable[[str], bool] | None = None) -> None:
         """Draw the next token from `logits`, float32 [vocabulary]; any of `ends` ends the text, or `enough` of it."""
@@ -92,14 +92,16 @@ class Row:
             return
         new = self._stop.push(self._text.push(token))
         self._shown += new
-        self.done = self._stop.stopped or len(self.spoken) == s.max_tokens
-        if new and not self.done and enough is not None:
-            self.done = enough(self._shown)
+        if self._stop.stopped:
+            self.done = True
+            return
+        self._cut = len(self.spoken) == s.max_tokens or bool(new and enough is not None and enough(self._shown))
+        self.done = self._cut
 
     def candidate(self) -> Candidate:
         """What was drawn."""
         whole = self._shown if self._stop.stopped else self._shown + self._stop.flush()
-        return Candidate(whole, self._chance / max(1, len(self.spoken)))
+        return Candidate(whole, self._chance / max(1, len(self.spoken)), self._cut)
 
 
 def filtered(pieces: Iterable[str], stop: Iterable[str]) -> Iterator[str]:

@@ -1,0 +1,111 @@
+"""A model in the place of a written line: it reads what the writer's caller had heard, and both lines look alike on the sheet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from eval.blind_pairs import INSTRUCTIONS, Drawn, piece, set_alike
+from eval.in_place import EARLIEST, Place, each, places, said
+from eval.lines import Line, WrittenCall, split, written_calls
+from simulator.models.base import Candidate, ModelInfo, Sampling, Source
+from simulator.models.scripted import ScriptedModel
+from simulator.prompts import Part
+from simulator.vocabulary import Intent, Register
+
+
+class Drawing(ScriptedModel):
+    """A tuned model that always draws the given candidates, and counts how often it was asked."""
+
+    def __init__(self, *candidates: str) -> None:
+        super().__init__()
+        self._info = ModelInfo("scripted", Source.SCRIPTED, 0, tuned="1234abcd")
+        self._candidates = candidates
+        self.prompts: list[tuple[str, ...]] = []
+
+    def several(
+        self,
+        segments: tuple[str, ...],
+        sampling: Sampling,
+        count: int,
+        *,
+        enough: Callable[[str], bool] | None = None,
+        least: int = 0,
+        cache_key: str | None = None,
+    ) -> tuple[Candidate, ...]:
+        self.prompts.append(segments)
+        return tuple(Candidate(text, -1.0 - n) for n, text in enumerate(self._candidates))
+
+
+def call(*lines: str, facts: tuple[str, ...] = ()) -> WrittenCall:
+    part = Part(Register.CHAT, "Rowan Travel", "a refund is late", "Ann", "short; 'honestly'", ("booked in May",))
+    written = tuple(
+        Line(f"heard {n}", Intent.VENT, facts, text, Intent.VENT, Intent.VENT) for n, text in enumerate(lines)
+    )
+    return WrittenCall("g1", "abusive", part, written, "left")
+
+
+FOUR = ("no one answers", "still here", "this is “silly” (really)", "is anybody there")
+
+
+def test_a_place_is_read_as_at_play_and_without_the_written_line():
+    model = Drawing("where is my money")
+    assert said(model, Place(call(*FOUR), 3), 0) == ("where is my money", [])
+    preface, *rest = model.prompts[0]
+    assert "Rowan Travel" in preface
+    assert [s.count("Agent: heard") for s in rest] == [1, 1, 1, 1]
+    assert rest[1].startswith(" no one answers\nAgent: heard 1"), "a line goes with the next cue"
+    assert rest[-1].endswith("Caller (lets the anger out):")
+    assert "is anybody there" not in "".join(rest)
+
+
+def test_the_guard_listens_in_place():
+    model = Drawing("How can I help you?", "still here", "It was 12 May.", "nobody rang")
+    words, refused = said(model, Place(call(*FOUR), 3), 0)
+    assert words == "nobody rang"
+    assert [r.violations[0].kind for r in refused] == ["role_flip", "repetition", "invented_fact"]
+
+
+def test_a_line_with_the_fact_is_preferred():
+    place = Place(call(*FOUR, facts=("ordered two lamps",)), 3)
+    assert said(Drawing("nobody rang", "i ordered two lamps"), place, 0)[0] == "i ordered two lamps"
+
+
+def test_places_are_drawn_by_the_seed_one_a_call_and_never_first():
+    held = split(written_calls())[1]
+    some = places(held, 30, 7)
+    assert [p.key for p in some] == [p.key for p in places(held, 30, 7)] != [p.key for p in places(held, 30, 8)]
+    assert len({p.call.id for p in some}) == 30
+    assert all(EARLIEST <= p.number < len(p.call.lines) for p in some)
+    assert list(each(lambda p: p.key, some)) == [p.key for p in some]
+
+
+def test_both_lines_of_a_pair_are_set_alike():
+    assert set_alike("this is “silly” (really)  ok") == "this is 'silly' ok"
+    text = piece(4, Place(call(*FOUR, "over"), 4), "one", "two")
+    assert text.startswith("### 4\nChat. Rowan Travel: a refund is late.")
+    assert "- booked in May" in text
+    assert "[...]\nAgent: heard 1\nCaller: still here\n" in text
+    assert text.endswith("Agent: heard 4\n\nA: one\nB: two\n")
+    assert "over" not in text
+    assert "A, B or =" in INSTRUCTIONS
+
+
+def test_a_sheet_goes_on_with_the_lines_that_were_drawn(tmp_path, capsys):
+    some, file = [Place(call(*FOUR), n) for n in (2, 3)], tmp_path / "lines.jsonl"
+    first = Drawing("nobody rang")
+    assert Drawn(first, 0, file).lines(some[:1]) == {"g1:2": "nobody rang"}
+    with file.open("a") as out:
+        out.write('{"model": "cut in the mid')
+    second = Drawing("nobody wrote")
+    assert Drawn(second, 0, file).lines(some) == {"g1:2": "nobody rang", "g1:3": "nobody wrote"}
+    assert (len(first.prompts), len(second.prompts)) == (1, 1)
+    assert [json.loads(row)["place"] for row in file.read_text().splitlines()] == ["g1:2", "g1:3"]
+    assert set(Drawn(second, 1, file).lines(some[:1]).values()) == {"nobody wrote"}, "another seed, other lines"
+
+
+@pytest.mark.parametrize("mark", ["", "."])
+def test_a_line_that_ended_by_itself_keeps_its_end(mark: str):
+    assert said(Drawing(f"ok. thank you{mark}"), Place(call(*FOUR), 3), 0)[0] == f"ok. thank you{mark}"
