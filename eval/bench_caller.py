@@ -10,8 +10,11 @@ of them; `--model written` plays without a caller model and is quick. How the di
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from statistics import mean, median
@@ -19,12 +22,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
-from eval.fidelity import Said, across_calls, distinct, heard, own_voice, shares, softened
+from eval.fidelity import Said, across_calls, distinct, heard, own_voice, shares, softened, softened_early
+from eval.intervals import mean as mean_of
+from eval.intervals import share
 from eval.listeners import GUESSES, Stated, listeners
-from eval.playing import Setting, grid, is_won, play
+from eval.playing import AT_ONCE, Setting, grid, is_won, play_many
 from eval.trainees import Policy
 from simulator.call import Call
 from simulator.debrief import debrief
@@ -49,6 +53,9 @@ def main(
     persona: Annotated[list[str] | None, typer.Option(help="only these")] = None,
     policy: Annotated[list[Policy] | None, typer.Option(help="only these trainees")] = None,
     limit: Annotated[int, typer.Option(min=0, help="only so many of these calls, drawn by chance (0: all)")] = 0,
+    at_once: Annotated[
+        int, typer.Option(min=1, help="calls played at the same time; seconds a reply are told at 1")
+    ] = AT_ONCE,
     errors: Annotated[int, typer.Option(min=0, help="print so many examples of each kind of error")] = 3,
     transcripts: Annotated[Path | None, typer.Option(help="write every call here as JSONL")] = None,
 ) -> None:
@@ -60,36 +67,42 @@ def main(
     settings = grid(chosen.values(), (difficulty,), policies, seeds)
     if limit and limit < len(settings):
         settings = Random(0).sample(settings, limit)
+    began, ended = time.perf_counter(), dict[int, Call]()
+    with ExitStack() as files:
+        out = files.enter_context(transcripts.open("w", encoding="utf-8")) if transcripts else None
+        for place, call in play_many(settings, voice, grader, at_once=at_once):
+            ended[place] = call
+            print(f"{len(ended)}/{len(settings)} calls", end="\r", file=sys.stderr, flush=True)
+            if out:
+                out.write(json.dumps(_row(settings[place], call), ensure_ascii=False) + "\n")
+                out.flush()
+    seconds = time.perf_counter() - began
     calls: dict[tuple[str, Policy], list[Call]] = defaultdict(list)
-    out = transcripts.open("w", encoding="utf-8") if transcripts else None
-    for setting in track(settings, description="playing calls"):
-        call = play(setting, voice, grader)
-        calls[setting.persona.id, setting.policy].append(call)
-        if out:
-            out.write(json.dumps(_row(setting, call), ensure_ascii=False) + "\n")
-            out.flush()
-    if out:
-        out.close()
+    for place, setting in enumerate(settings):  # in the order of the settings, whichever ended first
+        calls[setting.persona.id, setting.policy].append(ended[place])
     console = Console(width=150)
     console.print(_table(list(chosen), policies, calls, difficulty))
     for line in _promises(list(chosen), calls, difficulty):
         console.print(line)
     played = [call for some in calls.values() for call in some]
-    console.print(_words(played))
+    console.print(f"{len(played)} calls in {seconds / 60:.1f} minutes, {at_once} at once; {voice.name}, {grader.name}")
+    console.print(_words(played, timed=at_once == 1))
     ears, stated = listeners()
     said = heard(played, ears)
     console.print(_fidelity(said, stated))
     written = {p.id: [line for lines in p.lines.values() for line in lines] for p in personas().values()}
     nearest, guessing = own_voice(said, written)
     lengths = [len(s.text.split()) for s in said]
+    words = mean_of(lengths, [s.call for s in said])
     console.print(
-        f"nearest to its own persona's written lines: {nearest:.0%} of calls (guessing {guessing:.0%}); words a turn: median "
-        f"{median(lengths):.0f}; different pairs of words {distinct(s.text for s in said):.2f}; said word for word in another "
-        f"call too {across_calls(said):.1%}"
+        f"nearest to its own persona's written lines: {nearest.told('.0%')} of calls (guessing {guessing:.0%}); words a turn: "
+        f"mean {words.told('.1f')}, median {median(lengths):.0f}; different pairs of words {distinct(s.text for s in said):.2f}; "
+        f"said word for word in another call too {across_calls(said).told('.1%')}"
     )
     for line in _feelings(calls):
         console.print(line)
-    for tag in ("role_flip", "assistant_tone", "invented", "repeats"):
+    console.print("How many right moves each difficulty asks for: simulator bench dial")
+    for tag in ("role_flip", "assistant_tone", "invented", "repeats", "intent_missed"):
         for example in [s for s in said if tag in s.tags][:errors]:
             console.print(f"{tag}: {example.persona}, {example.intent.value}: {example.text}", markup=False)
 
@@ -143,17 +156,13 @@ def _promises(names: list[str], calls: dict[tuple[str, Policy], list[Call]], d: 
     return lines
 
 
-def _words(played: list[Call]) -> str:
-    """How the words came about: at once, drawn again, or a written line."""
+def _words(played: list[Call], *, timed: bool) -> str:
+    """How the words came about: what was refused, and if they were `timed`, how long they took."""
     spoken: list[CallerSpoke] = [s for call in played for s in call.spoken.values()]
     refused = Counter(v.kind.value for call in played for refusal in call.refused for v in refusal.violations)
-    n = max(1, len(spoken))
     rates = ", ".join(f"{kind} {count}" for kind, count in refused.most_common()) or "none"
-    return (
-        f"{len(spoken)} caller turns: written lines {sum(s.written for s in spoken) / n:.1%}, drawn again "
-        f"{sum(s.attempts > 1 and not s.written for s in spoken) / n:.1%}, seconds a reply (median) "
-        f"{median([s.seconds for s in spoken]):.2f}; candidates refused or cut short: {rates}"
-    )
+    took = f"seconds a reply (median) {median([s.seconds for s in spoken]):.2f}; " if timed else ""
+    return f"{len(spoken)} caller turns; {took}candidates refused or cut short: {rates}"
 
 
 def _fidelity(said: list[Said], stated: Stated) -> Table:
@@ -166,8 +175,8 @@ def _fidelity(said: list[Said], stated: Stated) -> Table:
     table = Table(title=f"{len(said)} caller turns, every one counted (share, 95 %)")
     for column in ("what", "these callers", "written callers"):
         table.add_column(column)
-    for name, share in shares(said).items():
-        table.add_row(name.replace("_", " "), share.told(".1%"), people.get(name, ""))
+    for name, found in shares(said).items():
+        table.add_row(name.replace("_", " "), found.told(".1%"), people.get(name, ""))
     table.caption = (
         f"An intent is missed if it is not among the {GUESSES} likeliest of a reader that names {stated.intent:.0%} of written "
         f"lines' intents at once; the writer and the second reader of a line agree on {stated.readers_agree:.0%}."
@@ -176,15 +185,19 @@ def _fidelity(said: list[Said], stated: Stated) -> Table:
 
 
 def _feelings(calls: dict[tuple[str, Policy], list[Call]]) -> list[str]:
-    """Who softens for whom, and how calls end."""
+    """Who softens for whom, how early, and how calls end."""
     lines = []
     for policy in Policy:
-        played = [call for (_, pol), some in calls.items() for call in some if pol is policy]
+        who = [(persona, call) for (persona, pol), some in calls.items() for call in some if pol is policy]
+        played, names = [call for _, call in who], [persona for persona, _ in who]
         if played:
             ends = Counter(c.ended.ending.value if c.ended else "cut off" for c in played)
             told = ", ".join(f"{name} {count / len(played):.0%}" for name, count in ends.most_common())
-            soft = sum(map(softened, played)) / len(played)
-            lines.append(f"{policy.value}: callers soften in {soft:.0%} of {len(played)} calls; endings: {told}")
+            soft, early = (share([test(c) for c in played], names) for test in (softened, softened_early))
+            lines.append(
+                f"{policy.value}: callers soften in {soft.told('.0%')} of {len(played)} calls, before anything was offered in "
+                f"{early.told('.0%')}; endings: {told}"
+            )
     return lines
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from math import isnan
 
 import pytest
 from builders import ScriptedGrader, drain, persona, started, ticking
 
 from eval.blind_pairs import count
-from eval.fidelity import Said, across_calls, distinct, heard, own_voice, shares
-from eval.intervals import Estimate
+from eval.fidelity import Said, across_calls, distinct, heard, own_voice, shares, softened_early
 from eval.listeners import listeners
 from simulator.caller.voice import Line, Saying, Situation
 from simulator.errors import DataError
 from simulator.persona import personas
+from simulator.plan import Plan
 from simulator.session import Session
 from simulator.vocabulary import Intent
 
@@ -40,18 +39,40 @@ class Reciter:
 
 def test_shares_count_turns_and_resample_calls():
     lines = [said(n // 4, f"line {n}", *(["role_flip"] if n == 0 else [])) for n in range(40)]
-    flips = shares(lines)["role_flip"]
-    assert flips.value == 1 / 40
-    assert flips.low == 0.0
-    assert 0.05 <= flips.high <= 0.125
-    assert shares(lines)["invented"] == Estimate(0.0, 0.0, 0.0, 40)
-    assert shares(lines[:16])["invented"] == Estimate(0.0, None, None, 16), "four calls tell no interval"
+    flips, none = shares(lines)["role_flip"], shares(lines)["invented"]
+    assert (flips.value, flips.n) == (1 / 40, 40)
+    assert flips.low is not None
+    assert flips.high is not None
+    assert 0 < flips.low < 1 / 40 < 0.1 < flips.high < 0.15
+    assert none.value == none.low == 0
+    assert none.high is not None
+    assert none.high > 0.2, "ten calls without a fault do not show that there are none"
+
+
+def test_written_lines_are_told_apart_by_how_they_came_about():
+    lines = [said(n, "x", written=True, rounds=rounds) for n, rounds in enumerate((0, 0, 1, 3))] + [
+        said(9, "y", rounds=2)
+    ]
+    found = {name: estimate.value for name, estimate in shares(lines).items()}
+    assert found["written, model not asked"] == 0.4
+    assert found["model recited a written line"] == found["written, as nothing passed"] == found["drawn again"] == 0.2
+
+
+def test_softening_before_an_offer_is_early():
+    session = Session([started()], Reciter(iter(["No."] * 9)), ScriptedGrader(), clock=ticking())
+    drain(session.submit("I see."))
+    assert not softened_early(session.call)
+    move = session.call.moves[0]
+    for offers, early in ((0, True), (1, False)):
+        plan, state = Plan(intent=Intent.SOFTEN), move.state.model_copy(update={"offers": offers})
+        session.call.moves[0] = move.model_copy(update={"plan": plan, "state": state})
+        assert softened_early(session.call) is early
 
 
 def test_a_line_said_word_for_word_in_two_calls_is_counted_in_both():
     same = "I have been waiting for three whole weeks."
-    assert across_calls([said(0, same), said(1, same.upper()), said(1, "No."), said(2, "No.")]) == 1.0
-    assert across_calls([said(0, same), said(0, same), said(1, "Something else altogether, you see.")]) == 0.0
+    assert across_calls([said(0, same), said(1, same.upper()), said(1, "No."), said(2, "No.")]).value == 1.0
+    assert across_calls([said(0, same), said(0, same), said(1, "Something else altogether, you see.")]).value == 0.0
 
 
 def test_distinct_pairs_fall_with_repetition():
@@ -67,9 +88,10 @@ def test_a_persona_is_recognised_by_its_own_lines():
         for line in lines[::3]
     ]
     nearest, guessing = own_voice(spoken, written)
-    assert nearest > 0.9
+    assert nearest.value is not None
+    assert nearest.value > 0.9
     assert guessing == 1 / len(written)
-    assert isnan(own_voice([said(0, persona().opens[0], written=True)], written)[0])
+    assert own_voice([said(0, persona().opens[0], written=True)], written)[0].value is None
 
 
 def test_faults_of_a_played_call_are_tagged():
