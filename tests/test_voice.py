@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from builders import persona, scenario
 
@@ -223,3 +224,13 @@ def test_an_end_without_a_mark_stands_unless_it_was_cut_off():
     fact = scenario().facts[0]
     (*_, line) = chosen([("still here", -1.0)], plan=Plan(intent=Intent.DISCLOSE, facts=(fact.id,)))
     assert line.text == f"still here. {fact.say}"
+
+
+def test_of_a_complaint_that_was_half_said_the_other_half_is_added():
+    opening = "My parcel has been missing since 3 September. Yesterday your tracking page suddenly called it delivered. It was not."
+    plan = Plan(intent=Intent.OPEN)
+    there = replace(situation(plan), scenario=scenario(opening=opening))
+    first, rest = opening[: opening.index(" Yesterday")], opening[opening.index("Yesterday") :]
+    assert unsaid(there, plan, "Hello.") == opening
+    assert unsaid(there, plan, "Missing since September, my parcel.") == rest
+    assert unsaid(there, plan, "Yesterday you called it delivered.") == first

@@ -233,11 +233,22 @@ def sentences(text: str) -> tuple[str, ...]:
 
 
 def unsaid(situation: Situation, plan: Plan, text: str) -> str:
-    """What the plan had to get across and `text` does not carry, in the scenario's own words; '' if all is there."""
+    """What the plan had to get across and `text` does not carry, in the scenario's own words; '' if all is there. Of several
+    sentences, only those that were not said."""
     scenario = situation.scenario
     facts = [scenario.fact(f) for f in plan.facts]
     due = [(scenario.opening, scenario.issue)] if plan.intent is Intent.OPEN else [(f.say, f.text) for f in facts]
-    return " ".join(spoken for spoken, noted in due if not (carries(text, spoken) or carries(text, noted)))
+    left = [spoken for spoken, noted in due if not (carries(text, spoken) or carries(text, noted))]
+    return " ".join(one for spoken in left for one in _not_carried(text, sentences(spoken)))
+
+
+def _not_carried(text: str, parts: tuple[str, ...]) -> Iterator[str]:
+    """Those of `parts` that `text` does not carry; one that says nothing by itself ("It is not.") goes with the one before."""
+    missing = True
+    for part in parts:
+        missing = not carries(text, part) if _long_words(part) else missing
+        if missing:
+            yield part
 
 
 def carries(text: str, sentence: str) -> bool:
