@@ -79,11 +79,11 @@ class Drawn:
 
 def draw(base: str, count: int, seed: int, out: Path, against: str) -> None:
     """Write the sheet and its key."""
-    some = places(split(written_calls())[1], count, seed)
     out.mkdir(parents=True, exist_ok=True)
     model = open_model(base)
     if not isinstance(model, LocalModel) or not model.info.tuned:
         raise ModelFormatError(f"no adapter ships for {base}; train one: python -m eval.train_caller --base {base}")
+    some = places(split(written_calls())[1], count, seed, model.info)
     ours = Drawn(model, seed, out / "lines.jsonl").lines(some)
     model.close()
     theirs = {place.key: place.line.text for place in some}

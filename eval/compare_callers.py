@@ -28,8 +28,8 @@ from eval.lines import split, written_calls
 from eval.listeners import Listeners, listeners
 from simulator.caller.choice import CANDIDATES, best, drawing, ends_within, passable, tidy
 from simulator.errors import ModelFormatError
-from simulator.models import ensure
-from simulator.models.base import Candidate, ManyVoiced
+from simulator.models import MODELS, ensure
+from simulator.models.base import Candidate, ManyVoiced, ModelInfo, Source
 from simulator.models.choose import ADAPTERS, open_model
 from simulator.models.loading import load
 from simulator.models.runner import Runner, Work
@@ -184,7 +184,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--show", type=int, default=0, help="print the lines of so many places")
     args = parser.parse_args()
-    some = places(split(written_calls())[1], args.count, args.seed)
+    known = ModelInfo(args.base, Source.EMBEDDED, MODELS[args.base].parameters)
+    some = places(split(written_calls())[1], args.count, args.seed, known)
     read = perplexities(args.base, some)
     lines = drawn_lines(args.base, some, args.seed)
     ears, _ = listeners()

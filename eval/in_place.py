@@ -15,8 +15,8 @@ from typing import TypeVar
 from eval.lines import Line, WrittenCall
 from simulator.caller.choice import Chosen, Refused, chosen
 from simulator.caller.guard import Violation, check
-from simulator.caller.voice import carries
-from simulator.models.base import ManyVoiced
+from simulator.caller.voice import carries, left_to_file
+from simulator.models.base import ManyVoiced, ModelInfo
 
 EARLIEST = 2
 """Caller lines that come before a place: whoever reads it, and a model without adapter, has heard the voice."""
@@ -62,12 +62,20 @@ class Place:
         return not all(carries(text, fact) for fact in self.line.facts)
 
 
-def places(calls: Sequence[WrittenCall], count: int, seed: int) -> list[Place]:
-    """One place in each of `count` of the calls (all of them, if they are fewer), drawn by `seed`."""
+def places(calls: Sequence[WrittenCall], count: int, seed: int, info: ModelInfo) -> list[Place]:
+    """One place in each of `count` of the calls (all of them, if they are fewer), drawn by `seed` from those that would be
+    left to a model like `info` at play."""
     rng = Random(seed)
-    long_enough = [c for c in calls if len(c.lines) > EARLIEST + 1]
-    drawn = rng.sample(long_enough, min(count, len(long_enough)))
-    return [Place(c, rng.randrange(EARLIEST, len(c.lines))) for c in drawn]
+    found = [
+        [
+            Place(call, n)
+            for n, x in enumerate(call.lines)
+            if n >= EARLIEST and not left_to_file(info, x.intent, x.facts)
+        ]
+        for call in calls
+    ]
+    some = [of for of in found if of]
+    return [rng.choice(of) for of in rng.sample(some, min(count, len(some)))]
 
 
 def said(model: ManyVoiced, place: Place, seed: int) -> tuple[str, list[Refused]]:

@@ -10,6 +10,7 @@ import pytest
 from eval.blind_pairs import INSTRUCTIONS, Drawn, piece, set_alike
 from eval.in_place import EARLIEST, Place, each, places, said
 from eval.lines import Line, WrittenCall, split, written_calls
+from simulator.caller.voice import DECISIVE
 from simulator.models.base import Candidate, ModelInfo, Sampling, Source
 from simulator.models.scripted import ScriptedModel
 from simulator.prompts import Part
@@ -75,8 +76,12 @@ def test_a_line_with_the_fact_is_preferred():
 
 def test_places_are_drawn_by_the_seed_one_a_call_and_never_first():
     held = split(written_calls())[1]
-    some = places(held, 30, 7)
-    assert [p.key for p in some] == [p.key for p in places(held, 30, 7)] != [p.key for p in places(held, 30, 8)]
+    large, tiny = (ModelInfo("scripted", Source.SCRIPTED, parameters) for parameters in (10**9, 10**8))
+    some = places(held, 30, 7, large)
+    assert [p.key for p in some] == [p.key for p in places(held, 30, 7, large)]
+    assert [p.key for p in some] != [p.key for p in places(held, 30, 8, large)]
+    assert any(p.line.facts for p in some)
+    assert not any(p.line.facts or p.line.intent in DECISIVE for p in places(held, 300, 7, tiny))
     assert len({p.call.id for p in some}) == 30
     assert all(EARLIEST <= p.number < len(p.call.lines) for p in some)
     assert list(each(lambda p: p.key, some)) == [p.key for p in some]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from builders import persona, scenario
 
 from simulator.caller.appraisal import opening_state
@@ -194,12 +195,31 @@ def test_a_tiny_model_draws_more_coolly_and_every_further_time_more_boldly():
     assert drawing(large, 20, 0, "x") == drawing(large, 20, 0, "x") != drawing(large, 20, 0, "y")
 
 
-def test_what_decides_the_call_is_left_to_nobody_tiny():
-    plan = Plan(intent=Intent.ACCEPT)
+@pytest.mark.parametrize(
+    "plan",
+    [Plan(intent=Intent.ACCEPT), Plan(intent=Intent.OPEN), Plan(intent=Intent.DEMAND, facts=(scenario().facts[0].id,))],
+)
+def test_what_decides_the_call_and_what_happened_is_left_to_nobody_tiny(plan: Plan):
     for parameters, written in ((100_000_000, True), (1_500_000_000, False)):
         model = Tuned([("All right, do that then.", -1.0)], parameters=parameters)
         line = list(Voice(model).say(situation(plan)))[-1]
         assert (line.written, line.attempts) == (written, 0 if written else 1)
+    tiny = Voice(Tuned([("All right, do that then.", -1.0)], parameters=100_000_000))
+    assert list(tiny.say(situation(Plan(intent=Intent.DEMAND))))[-1].text == "All right, do that then."
+
+
+def test_a_written_line_does_not_tell_a_fact_twice_nor_itself():
+    fact = scenario().facts[0]
+    plan = Plan(intent=Intent.DEMAND, facts=(fact.id,))
+    lines = persona().lines[Intent.DEMAND]
+    told = replace(
+        situation(plan), transcript=Transcript().plus(Speaker.TRAINEE, "?").plus(Speaker.CALLER, f"Oh. {fact.say}")
+    )
+    assert written_line(told, plan) in lines
+    used = replace(
+        situation(plan), transcript=Transcript().plus(Speaker.TRAINEE, "?").plus(Speaker.CALLER, " ".join(lines))
+    )
+    assert written_line(used, plan) == fact.say
 
 
 def test_drawing_goes_on_only_while_more_could_be_said():

@@ -20,7 +20,7 @@ WARM, COOL = 0.7, 0.4
 SENTENCES = 3
 """Most sentences of one turn."""
 FEW_PARAMETERS = 500_000_000
-"""A model smaller than this loses the thread easily: what decides the call (`DECISIVE`) is said by the persona's written line.
+"""A model smaller than this is tiny. It loses the thread easily: what matters is not left to it (`left_to_file` of the voice).
 Untuned it is stopped after its first sentence; tuned it draws at a lower temperature."""
 MARKS = ".!?…\"”'"
 """What a finished sentence ends with."""
@@ -91,13 +91,18 @@ def chosen(
 def drawing(info: ModelInfo, longest: int, attempt: int, seed: str) -> Sampling:
     """How a tuned model draws its candidates for a line of at most about `longest` words, the first time (0) and later."""
     return Sampling(
-        temperature=(COOL if 0 < info.parameters < FEW_PARAMETERS else WARM) + 0.15 * attempt,
+        temperature=(COOL if is_tiny(info) else WARM) + 0.15 * attempt,
         top_p=0.9,
         repetition_penalty=1.1,
         max_tokens=int(1.6 * longest) + 12,
         seed=Random(f"{seed}:{attempt}").getrandbits(31),
         stop=("\n",),
     )
+
+
+def is_tiny(info: ModelInfo) -> bool:
+    """Whether a model is known to have few parameters."""
+    return 0 < info.parameters < FEW_PARAMETERS
 
 
 def ends_within(text: str, longest: int) -> bool:
