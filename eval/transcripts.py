@@ -17,6 +17,7 @@ from eval.playing import Setting, is_won, play_many
 from eval.trainees import Policy
 from simulator import __version__
 from simulator.call import Call
+from simulator.cards import anchor
 from simulator.opening import open_parts
 from simulator.persona import personas
 from simulator.prompts import as_data
@@ -76,7 +77,7 @@ def _call(number: int, setting: Setting, call: Call) -> str:
     ending = call.ended.ending.value.replace("_", " ") if call.ended else "left"
     medium = "phone" if setting.medium is Register.PHONE else "chat"
     lines = [
-        f"## {number}. {setting.persona.label}: {setting.scenario.title}\n",
+        f"{anchor(setting.persona.id)}\n\n## {number}. {setting.persona.label}: {setting.scenario.title}\n",
         f"<sub>{setting.persona.name}, {setting.difficulty.value}, {medium}; trainee: {setting.trainee}; "
         f"{'won' if is_won(call) else 'not won'} ({ending}); seed {setting.seed}</sub>\n",
     ]

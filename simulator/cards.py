@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
 
 from simulator.caller.harshness import fitting
 from simulator.measured import Curve, Point
@@ -22,6 +24,8 @@ MOST = 4
 SHOWN_FROM = 5.0
 """Hostility from which an insult belongs to how a caller sounds."""
 CURVE_TITLE = "How hard they are to win"
+TRANSCRIPTS = "transcripts.md"
+"""Whole calls to read, beside the folders of personas and scenarios (`python -m eval.transcripts`)."""
 _SAMPLED = (Intent.VENT, Intent.DOUBT, Intent.SOFTEN)
 """What the voice sample shows after the opening."""
 
@@ -44,6 +48,8 @@ class Card:
     unlocks: tuple[str, ...]
     """Moves after which, trust allowing, they say what they held back."""
     curve: Curve | None
+    heard: bool = False
+    """Whether a whole call with them is among the transcripts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,19 @@ def card(persona: Persona, curve: Curve | None, intensity: Intensity = Intensity
         needs=persona.needs,
         unlocks=_described(persona.unlocks),
         curve=curve,
+        heard=anchor(persona.id) in _transcripts(),
     )
+
+
+def anchor(persona: str) -> str:
+    """What marks a call with this persona on the page of transcripts."""
+    return f'<a id="{persona}"></a>'
+
+
+@lru_cache(maxsize=1)
+def _transcripts() -> str:
+    page = files("personas") / TRANSCRIPTS
+    return page.read_text("utf-8") if page.is_file() else ""
 
 
 def sections(shown: Card) -> tuple[Section, ...]:
@@ -92,6 +110,7 @@ def sections(shown: Card) -> tuple[Section, ...]:
         Section("Good elsewhere, but it irritates this caller", shown.irritates),
         Section("What they really need", (shown.needs,)),
         Section("What makes them say what they hold back", shown.unlocks),
+        Section("A whole call", (f"Unedited, in personas/{TRANSCRIPTS}.",) if shown.heard else ()),
     )
     return tuple(part for part in parts if part.lines)
 
@@ -158,6 +177,6 @@ def _in_words(point: Point, calls: int) -> str:
 
 
 __all__ = [
-    "CURVE_TITLE", "SHOWN_FROM", "MOST", "Bar", "Card", "Section", "bars", "card", "fragment", "how_measured", "page",
-    "sections",
+    "CURVE_TITLE", "SHOWN_FROM", "MOST", "TRANSCRIPTS", "Bar", "Card", "Section", "anchor", "bars", "card", "fragment",
+    "how_measured", "page", "sections",
 ]  # fmt: skip

@@ -11,7 +11,9 @@ from builders import ScriptedGrader
 from eval.playing import grid, play
 from eval.trainees import Policy
 from eval.transcripts import CAST, drawn, page
+from simulator import cards
 from simulator.caller.written import WrittenVoice
+from simulator.cards import anchor, card, sections
 from simulator.persona import personas
 from simulator.transcript import Speaker
 from simulator.vocabulary import Difficulty
@@ -40,6 +42,7 @@ def test_the_page_has_every_word_with_grades_and_feelings():
     assert text.count("\n## ") == 3
     plain = re.sub(r"\\(.)", r"\1", text)
     for setting, call in zip(some, calls, strict=True):
+        assert f"{anchor(setting.persona.id)}\n\n" in text
         assert f"{setting.persona.label}: {setting.scenario.title}" in text
         for turn in call.transcript:
             assert turn.text in plain
@@ -48,3 +51,11 @@ def test_the_page_has_every_word_with_grades_and_feelings():
     spoken = sum(len(c.spoken) for c in calls)
     assert text.count("<sub>*written*</sub>") == spoken
     assert f"Of {spoken} caller turns {spoken} are lines of the persona's file" in text
+
+
+def test_a_card_tells_of_a_whole_call_where_there_is_one(monkeypatch):
+    shown, other = list(personas().values())[:2]
+    monkeypatch.setattr(cards, "_transcripts", lambda: f"# One call\n\n{anchor(shown.id)}\n\n## 1. A call")
+    told = [p.lines for p in sections(card(shown, None)) if p.title == "A whole call"]
+    assert told == [("Unedited, in personas/transcripts.md.",)]
+    assert "A whole call" not in [p.title for p in sections(card(other, None))]
