@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
 from eval.blind_pairs import INSTRUCTIONS, Drawn, piece, set_alike
+from eval.compare_callers import Found, Way, alone, blind, found, row, whole
 from eval.in_place import EARLIEST, Place, each, places, said
 from eval.lines import Line, WrittenCall, split, written_calls
+from eval.listeners import Listeners
 from simulator.caller.voice import DECISIVE
 from simulator.models.base import Candidate, ModelInfo, Sampling, Source
 from simulator.models.scripted import ScriptedModel
@@ -114,3 +116,41 @@ def test_a_sheet_goes_on_with_the_lines_that_were_drawn(tmp_path, capsys):
 @pytest.mark.parametrize("mark", ["", "."])
 def test_a_line_that_ended_by_itself_keeps_its_end(mark: str):
     assert said(Drawing(f"ok. thank you{mark}"), Place(call(*FOUR), 3), 0)[0] == f"ok. thank you{mark}"
+
+
+def test_what_a_model_reads_of_the_call_can_be_cut_down():
+    place = Place(call(*FOUR, facts=("ordered two lamps",)), 3)
+    assert whole(place) == place.segments
+    assert alone(place) == (place.segments[0], "Agent: heard 3\nCaller (lets the anger out: ordered two lamps):")
+    assert blind(place)[:-1] == place.segments[:-1]
+    assert blind(place)[-1] == " this is 'silly' (really)\nAgent: heard 3\nCaller:"
+
+
+def test_one_way_is_one_drawing_and_tells_why_candidates_were_refused():
+    model, place = Drawing("How can I help you?", "still here", "nobody rang"), Place(call(*FOUR), 3)
+    assert found(model, Way("x", True, whole), place, 0) == Found("nobody rang", 3, ("role_flip", "repetition"))
+    nothing = found(Drawing("still here"), Way("x", True, whole, candidates=1), place, 0)
+    assert nothing == Found("", 1, ("repetition",))
+
+
+class Ears(Listeners):
+    """Hears a vent in everything with a mark of exclamation."""
+
+    def __init__(self) -> None:
+        pass
+
+    def likeliest(self, texts: Sequence[str]) -> list[tuple[Intent, ...]]:
+        return [(Intent.VENT,) if "!" in text else (Intent.DOUBT,) for text in texts]
+
+
+def test_a_row_counts_what_was_drawn():
+    some = [Place(call(*FOUR), 2), Place(call(*FOUR), 3)] * 2
+    lines = [
+        Found("nobody rang!", 4, ("invented_fact",)),
+        Found("no", 4, ()),
+        Found("no", 4, ()),
+        Found("", 4, ("echo",) * 4),
+    ]
+    assert row("a way", some, lines, Ears(), "15.0") == [
+        "a way", "15.0", "33%", "", "31%", "echo 4, invented fact 1", "25%", "67%", "1.00", "1",
+    ]  # fmt: skip
