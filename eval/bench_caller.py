@@ -173,10 +173,12 @@ def _fidelity(said: list[Said], stated: Stated) -> Table:
         "intent_missed": f"{1 - stated.intent_likeliest:.1%}",
     }
     table = Table(title=f"{len(said)} caller turns, every one counted (share, 95 %)")
-    for column in ("what", "these callers", "written callers"):
+    for column in ("what", "these callers", "in the model's own words", "written callers"):
         table.add_column(column)
+    own = shares([s for s in said if not s.written])
     for name, found in shares(said).items():
-        table.add_row(name.replace("_", " "), found.told(".1%"), people.get(name, ""))
+        of_its_own = "" if name.startswith(("written", "model recited")) else own[name].told(".1%")
+        table.add_row(name.replace("_", " "), found.told(".1%"), of_its_own, people.get(name, ""))
     table.caption = (
         f"An intent is missed if it is not among the {GUESSES} likeliest of a reader that names {stated.intent:.0%} of written "
         f"lines' intents at once; the writer and the second reader of a line agree on {stated.readers_agree:.0%}."

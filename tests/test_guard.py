@@ -36,6 +36,8 @@ def kinds(text: str, **more) -> set[Refusal]:
         ("Sure, I'll do my best.", Refusal.ASSISTANT_TONE),
         ("As an AI language model I cannot shout.", Refusal.ASSISTANT_TONE),
         ("I'd be happy to help!", Refusal.ASSISTANT_TONE),
+        ("I'm a robot. You're a robot!", Refusal.ASSISTANT_TONE),
+        ("It's the caller's own mistake.", Refusal.ASSISTANT_TONE),
         ("You took £99.99 from me.", Refusal.INVENTED_FACT),
         ("It was due in November.", Refusal.INVENTED_FACT),
         ("You owe me three hundred and ninety pounds.", Refusal.INVENTED_FACT),

@@ -62,6 +62,7 @@ _ASSISTANT = re.compile(
       as\ an\ ai | language\ model | (i('d|\ would)|i('m|\ am))\ (be\ )?(happy|glad)\ to\ (help|assist|provide)
     | feel\ free\ to | i\ hope\ this\ helps | happy\ to\ assist | i('m|\ am)\ not\ able\ to\ (assist|provide)
     | here\ (is|are)\ (a|an|the|some)\ (list|example|response|few) | (i('m|\ am)\ )?just\ a\ (model|program|bot)
+    | i('m|\ am)\ (not\ )?an?\ (ro)?bot | i('m|\ am)\ an?\ (computer|machine|program)
     | roleplay | in\ this\ (scenario|conversation|context) | the\ (customer|caller|agent)\ (is|says|should|feels|wants) | the\ caller
     )\b | ^(sure|certainly|of\ course|absolutely)[,!.]\ (i('ll|\ will|\ can|'d)|here|let)\b""",
     re.IGNORECASE | re.VERBOSE,
