@@ -75,7 +75,7 @@ WAYS = (
     Way("adapter, cue without the state", True, blind),
     Way("adapter, one candidate", True, whole, candidates=1),
     Way("adapter, temperature .2", True, whole, temperature=0.2),
-    Way("adapter, temperature .7", True, whole, temperature=0.7),
+    Way("adapter, temperature .4", True, whole, temperature=0.4),
     Way("adapter, temperature 1", True, whole, temperature=1.0),
 )
 
@@ -91,7 +91,7 @@ class Found:
 
 def found(model: ManyVoiced, way: Way, place: Place, seed: int) -> Found:
     """One drawing in one place."""
-    sampling = drawing(model.info, LONGEST, 0, f"{seed}:{place.key}")
+    sampling = drawing(LONGEST, 0, f"{seed}:{place.key}")
     drawn = model.several(
         way.form(place),
         replace(sampling, temperature=way.temperature or sampling.temperature),
@@ -198,7 +198,7 @@ def main() -> None:
     table.add_row(*row("written lines", some, [Found(p.line.text, 0, ()) for p in some], ears, ""))
     for way in WAYS:
         table.add_row(*row(way.name, some, lines[way], ears, f"{read[way.form, way.tuned]:.1f}"))
-    console = Console(width=170)
+    console = Console(width=200)
     console.print(table)
     for n, place in enumerate(some[: args.show]):
         console.print(

@@ -15,13 +15,13 @@ ROUNDS = 3
 """Times that a tuned model draws its candidates before a written line is used."""
 CANDIDATES = 4
 """Candidates that a tuned model draws at once; the last to end is not waited for."""
-WARM, COOL = 0.7, 0.4
-"""Temperature at which a tuned model draws first; a tiny one loses the thread at the higher."""
+TEMPERATURE = 0.7
+"""Temperature at which a tuned model draws first. At a lower one it says that it does not know, again and again."""
 SENTENCES = 3
 """Most sentences of one turn."""
 FEW_PARAMETERS = 500_000_000
 """A model smaller than this is tiny. It loses the thread easily: what matters is not left to it (`left_to_file` of the voice).
-Untuned it is stopped after its first sentence; tuned it draws at a lower temperature."""
+Untuned it is stopped after its first sentence."""
 MARKS = ".!?…\"”'"
 """What a finished sentence ends with."""
 SENTENCE_END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)[.!?…]+[\"'”’)]*(?=\s)")
@@ -68,7 +68,7 @@ def chosen(
     persona's principles a text keeps to."""
     for attempt in range(rounds):
         passed: list[Candidate] = []
-        sampling = drawing(model.info, longest, attempt, seed)
+        sampling = drawing(longest, attempt, seed)
         candidates = model.several(
             segments,
             sampling,
@@ -88,10 +88,10 @@ def chosen(
             return
 
 
-def drawing(info: ModelInfo, longest: int, attempt: int, seed: str) -> Sampling:
+def drawing(longest: int, attempt: int, seed: str) -> Sampling:
     """How a tuned model draws its candidates for a line of at most about `longest` words, the first time (0) and later."""
     return Sampling(
-        temperature=(COOL if is_tiny(info) else WARM) + 0.15 * attempt,
+        temperature=TEMPERATURE + 0.15 * attempt,
         top_p=0.9,
         repetition_penalty=1.1,
         max_tokens=int(1.6 * longest) + 12,
