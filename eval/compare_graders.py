@@ -1,8 +1,8 @@
-"""What helps a grader: `python -m eval.compare_graders [--base small --base standard] [--curve]`.
+"""What helps a grader: `python -m eval.compare_graders [--base small --base standard] [--curve | --twins]`.
 
 Every variant is trained on the training calls and scored on writers it has not met (left out in turn, as in training);
 test calls are not touched. Kappa with a 95 % bootstrap interval over calls. With both bases, their average is compared too.
-`--curve`: what more writers bring, instead.
+`--curve`: what more writers bring, instead. `--twins`: what turns that differ in one clause bring, and how far they are told apart.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from eval.corpus import GradedTurn, graded_turns, is_test
+from eval.corpus import GradedTurn, graded_turns, is_test, twin_turns
 from eval.measures import kappa, kappa_over
 from eval.reading import vectors
 from eval.train_evaluator import (
@@ -50,12 +50,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--base", action="append", choices=tuple(LAYERS))
     parser.add_argument("--curve", action="store_true")
+    parser.add_argument("--twins", action="store_true")
     args = parser.parse_args()
     turns = [t for t in graded_turns() if not is_test(t.call)]
     y, known, groups = targets(turns), truth(turns), author_groups(turns)
     if args.curve:
         for base in args.base or ("small",):
             Console(width=150).print(curve(base, turns, vectors(base, LAYERS[base], turns, either=True)))
+        return
+    if args.twins:
+        for base in args.base or ("small",):
+            Console(width=150).print(twins(base, turns, twin_turns()))
         return
     table = Table(title=f"{len(turns)} training turns, each scored by heads that have not met its writer")
     for column in ("variant", *(f"{d.value}" for d in DIMENSIONS), "mean"):
@@ -118,6 +123,34 @@ def curve(base: str, turns: list[GradedTurn], x: NDArray[np.float32]) -> Table:
             applies = (out[:, felt] > 0.5) == (known[:, felt] > 0.5)
             found.append([*(_given(out[:, i], known[:, i]) for i in range(len(DIMENSIONS))), float(applies.mean())])
         table.add_row(f"{share:.0%}", f"{np.mean(sizes):.0f}", *(f"{v:.3f}" for v in np.mean(found, axis=0)))
+    return table
+
+
+def twins(base: str, turns: list[GradedTurn], pairs: list[GradedTurn]) -> Table:
+    """Kappa on the turns of calls and on twins, by whether twins of other writers were learned from, too."""
+    every = turns + pairs
+    x = np.concatenate([vectors(base, LAYERS[base], some, either=True) for some in (turns, pairs)])
+    y, known, space, n = targets(every), truth(every), Space(x), 2 * len(DIMENSIONS)
+    authors = sorted({t.author for t in pairs})
+    groups = np.concatenate([author_groups(turns), [FOLDS + authors.index(t.author) for t in pairs]])
+    places, usual = space.place(x), np.arange(len(every)) < len(turns)
+    gram, felt = space.likeness(places, places), len(DIMENSIONS) + DIMENSIONS.index(Dimension.EMPATHY)
+    shown = (Dimension.CALMNESS, Dimension.EMPATHY)  # twins do the same work, so the other two hardly vary
+    table = Table(
+        title=f"{base}: {len(turns)} turns of calls, {len(pairs)} twins, each scored by heads that have not met its writer"
+    )
+    for column in ("learned from", "scored", *(d.value for d in shown), "empathy applies"):
+        table.add_column(column)
+    for name, learn in (("calls", usual), ("calls and twins", np.ones(len(every), dtype=bool))):
+        out = np.zeros((len(every), n))
+        for group in sorted(set(groups)):
+            tested, learned = np.flatnonzero(groups == group), np.flatnonzero((groups != group) & learn)
+            weights, bias = dual(gram[np.ix_(learned, learned)], y[learned][:, :n], CURVED)
+            out[tested] = gram[np.ix_(tested, learned)] @ weights + bias
+        for where, rows in (("calls", usual), ("twins", ~usual)):
+            applies = (out[rows, felt] > 0.5) == (known[rows, felt] > 0.5)
+            levels = [_given(out[rows, i], known[rows, i]) for i in map(DIMENSIONS.index, shown)]
+            table.add_row(name, where, *(f"{v:.3f}" for v in (*levels, applies.mean())))
     return table
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -64,15 +65,13 @@ class GradedTurn:
 
 def graded_turns(path: Path | None = None) -> list[GradedTurn]:
     """Every graded trainee turn of the corpus, call by call. Raises DataError naming the line."""
-    source = path or files("eval") / "data" / "calls_graded.jsonl"
-    turns: list[GradedTurn] = []
-    with source.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                turns.extend(_of_call(json.loads(line)))
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError(f"is not a graded call ({error!r})", file=str(source), line=number) from error
-    return turns
+    return _read(path or files("eval") / "data" / "calls_graded.jsonl", _of_call)
+
+
+def twin_turns() -> list[GradedTurn]:
+    """Turns that could stand in the same place of a call and differ in one thing, each as the only one of a call of its own.
+    Only ever learned from. Raises DataError naming the line."""
+    return _read(files("eval") / "data" / "twins.jsonl", _of_twins)
 
 
 def is_test(call: str) -> bool:
@@ -80,29 +79,49 @@ def is_test(call: str) -> bool:
     return crc32(call.encode()) % 5 == 0
 
 
+def _read(source: Traversable, rows: Callable[[dict[str, Any]], Iterator[GradedTurn]]) -> list[GradedTurn]:
+    turns: list[GradedTurn] = []
+    with source.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                turns.extend(rows(json.loads(line)))
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"is not a graded call ({error!r})", file=str(source), line=number) from error
+    return turns
+
+
 def _of_call(row: dict[str, Any]) -> Iterator[GradedTurn]:
-    scenario, persona = row["scenario"], row["persona"]
-    brief = Brief(scenario["business"], scenario["issue"], tuple(scenario["facts"]), tuple(scenario["policy"]))
     transcript = Transcript()
     for said in row["turns"]:
         before = transcript
         transcript = transcript.plus(Speaker(said["speaker"]), said["text"])
         if said["speaker"] == Speaker.TRAINEE:
-            yield GradedTurn(
-                call=str(row["id"]),
-                author=str(row["id"]).split("-")[0],
-                persona=persona["type"],
-                medium=Register(row.get("register", Register.PHONE)),
-                brief=brief,
-                before=before,
-                turn=transcript.turns[-1],
-                levels=_levels(said["grade"]),
-                tags=_tags(said["tags"]),
-                ratings=tuple(
-                    Rating(r["rater"], _levels(r["grade"]), _tags(r["tags"])) for r in said.get("ratings", ())
-                ),
-                home=row.get("home", ""),
-            )
+            yield _turn(row, str(row["id"]), before, said)
+
+
+def _of_twins(row: dict[str, Any]) -> Iterator[GradedTurn]:
+    before = Transcript()
+    for said in row["before"]:
+        before = before.plus(Speaker(said["speaker"]), said["text"])
+    for number, said in enumerate(row["turns"], 1):
+        yield _turn(row, f"{row['id']}/{number}", before, said)
+
+
+def _turn(row: dict[str, Any], call: str, before: Transcript, said: dict[str, Any]) -> GradedTurn:
+    scenario = row["scenario"]
+    return GradedTurn(
+        call=call,
+        author=call.split("-")[0],
+        persona=row["persona"]["type"],
+        medium=Register(row.get("register", Register.PHONE)),
+        brief=Brief(scenario["business"], scenario["issue"], tuple(scenario["facts"]), tuple(scenario["policy"])),
+        before=before,
+        turn=before.plus(Speaker.TRAINEE, said["text"]).turns[-1],
+        levels=_levels(said["grade"]),
+        tags=_tags(said["tags"]),
+        ratings=tuple(Rating(r["rater"], _levels(r["grade"]), _tags(r["tags"])) for r in said.get("ratings", ())),
+        home=row.get("home", ""),
+    )
 
 
 def _levels(grade: Mapping[str, int | None]) -> Levels:

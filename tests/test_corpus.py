@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from eval.attacks import TEST, TRAIN, attacks
-from eval.corpus import WRITER, graded_turns, is_test
+from eval.corpus import WRITER, GradedTurn, graded_turns, is_test, twin_turns
 from simulator.transcript import Speaker
 from simulator.vocabulary import Dimension, Fault, Intent, Technique
 
@@ -107,3 +107,23 @@ def test_the_turns_that_facilitators_rate_are_held_out_and_carry_these_labels():
     by_text = {text: grade for (_, text), grade in labels.items()}
     for turn in rated:
         assert turn["reference"] == by_text[turn["turn"]], turn["id"]
+
+
+def test_twins_share_a_place_and_differ_in_what_the_raters_saw() -> None:
+    places: dict[str, list[GradedTurn]] = {}
+    for turn in twin_turns():
+        places.setdefault(turn.call.split("/")[0], []).append(turn)
+    assert len(places) > 150
+    assert sum(map(len, places.values())) > 500
+    apart = 0
+    for name, twins in places.items():
+        assert len(twins) >= 2, name
+        assert len({t.turn.text for t in twins}) == len(twins), name
+        assert all(t.before == twins[0].before and t.brief == twins[0].brief for t in twins), name
+        assert twins[0].before.turns[-1].speaker is Speaker.CALLER, name
+        assert all([r.rater for r in t.ratings] == [WRITER, "r1"] for t in twins), name
+        levels = [t.levels[Dimension.CALMNESS] for t in twins]
+        apart += len(set(levels)) > 1
+    assert apart > 0.8 * len(places)
+    learned = {t.turn.text for t in graded_turns()}
+    assert not [t.call for ts in places.values() for t in ts if t.turn.text in learned and len(t.turn.text) > 40]
