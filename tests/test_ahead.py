@@ -11,8 +11,8 @@ import builders
 import clikit
 import pytest
 
-from eval.bench_speed import sample
 from eval.playing import started
+from eval.speed_sections import sample
 from simulator.ahead import WAITING, Ahead, Pause
 from simulator.errors import ModelError
 from simulator.models.base import GivenUp
