@@ -90,7 +90,7 @@ def test_two_browsers_never_see_each_other(handlers: Handlers) -> None:
         *(
             together(handlers.act(stranger, {"do": do, "call": call_id, "turn": "0", "what": "jsonl", "text": "x"}))
             for do in handlers._acts
-            if do not in ("start", "new", "history", "page", "pick")
+            if do not in ("start", "new", "history", "page", "pick", "progress")
         ),
         together(handlers.send(forged, "hi")),
         together(handlers.act(forged, {"do": "open"})),
@@ -99,6 +99,10 @@ def test_two_browsers_never_see_each_other(handlers: Handlers) -> None:
         assert set(view) == {"banner"}, view
         assert "4711" not in str(view)
     assert "4711" not in str(together(handlers.load(forged)))
+    for own in ("history", "progress"):  # what they show is the stranger's, so nothing yet
+        seen = str(together(handlers.act(stranger, {"do": own, "call": call_id, "owner": mine["owner"]})))
+        assert "4711" not in seen
+        assert call_id not in seen
     assert "4711" in str(together(handlers.load(mine)))
     assert len(handlers.rehearsals.store.calls(mine["owner"])) == 1
     assert handlers.rehearsals.store.calls(stranger["owner"]) == []

@@ -336,7 +336,7 @@ def test_rows_and_files_fit_their_schemas() -> None:
 
 def test_the_shipped_studies_are_as_large_as_they_say() -> None:
     folder = ROOT / "eval" / "studies"
-    assert {path.name: len(jobs(read_study(path))) for path in folder.iterdir()} == {
+    assert {path.name: len(jobs(read_study(path))) for path in folder.glob("*.yaml")} == {
         "dial.yaml": 1200,
         "traits.yaml": 864,
     }

@@ -39,10 +39,12 @@ C1, C2, C3, C4, C5, C6 = (np.float32(0.6931471805599453**n / f) for n, f in enum
 
 
 def _cache() -> str:
-    """Where what is compiled is kept: by all of its sources, for numba itself would look at one of them alone."""
+    """Where what is compiled is kept: by all of its sources, for numba itself would look at one of them alone; and by their
+    dates, for numba compiles anew, in whatever process comes first, what is older or newer than its source (see `settle`)."""
     said = sha256(numba.__version__.encode())
     for name in SOURCES:
-        said.update(Path(__file__).with_name(name).read_bytes())
+        source = Path(__file__).with_name(name)
+        said.update(source.read_bytes() + str(source.stat().st_mtime_ns).encode())
     return str(settings().cache_dir / "compiled" / said.hexdigest()[:16])
 
 
