@@ -142,11 +142,7 @@ def twins(base: str, turns: list[GradedTurn], pairs: list[GradedTurn]) -> Table:
     for column in ("learned from", "scored", *(d.value for d in shown), "empathy applies"):
         table.add_column(column)
     for name, learn in (("calls", usual), ("calls and twins", np.ones(len(every), dtype=bool))):
-        out = np.zeros((len(every), n))
-        for group in sorted(set(groups)):
-            tested, learned = np.flatnonzero(groups == group), np.flatnonzero((groups != group) & learn)
-            weights, bias = dual(gram[np.ix_(learned, learned)], y[learned][:, :n], CURVED)
-            out[tested] = gram[np.ix_(tested, learned)] @ weights + bias
+        out = left_out(gram, y[:, :n], groups, CURVED, learn)
         for where, rows in (("calls", usual), ("twins", ~usual)):
             applies = (out[rows, felt] > 0.5) == (known[rows, felt] > 0.5)
             levels = [_given(out[rows, i], known[rows, i]) for i in map(DIMENSIONS.index, shown)]

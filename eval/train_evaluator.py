@@ -119,11 +119,15 @@ def dual(gram: Array, y: Array, strength: float, weight: Array | None = None) ->
     return solution, bias
 
 
-def left_out(gram: Array, y: Array, groups: NDArray[np.int_], strength: float) -> Array:
-    """Predictions [rows, OUTPUTS], each from heads that have not seen its group."""
+def left_out(
+    gram: Array, y: Array, groups: NDArray[np.int_], strength: float, learn: NDArray[np.bool_] | None = None
+) -> Array:
+    """Predictions like `y` [rows, outputs], each from heads that have not seen its group; `learn` [rows]: which rows are
+    learned from (default: all)."""
+    learned = np.ones(len(y), dtype=bool) if learn is None else learn
     out = np.zeros_like(y)
     for group in sorted(set(groups)):
-        test, train = np.flatnonzero(groups == group), np.flatnonzero(groups != group)
+        test, train = np.flatnonzero(groups == group), np.flatnonzero((groups != group) & learned)
         solution, bias = dual(gram[np.ix_(train, train)], y[train], strength)
         out[test] = gram[np.ix_(test, train)] @ solution + bias
     return out

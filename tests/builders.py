@@ -17,6 +17,8 @@ from typing import Any
 from simulator.assessment import Assessment, DimensionScore, Evidence
 from simulator.caller.voice import Line, Refused, Saying, Situation
 from simulator.events import Branch, CallerSaying, CallStarted, StoredEvent
+from simulator.models.base import Candidate, ModelInfo, Sampling, Source
+from simulator.models.scripted import ScriptedModel
 from simulator.persona import WRITTEN, Persona
 from simulator.scenario import Brief, Scenario
 from simulator.session import Session
@@ -206,3 +208,26 @@ def worker(code: str, *arguments: str) -> subprocess.Popen[str]:
         text=True,
         env=os.environ | {"PYTHONPATH": paths},
     )
+
+
+class TunedModel(ScriptedModel):
+    """A tuned model that draws what `draws` gives, anew each time it is asked; `prompts`: what it was asked."""
+
+    def __init__(self, draws: Callable[[], tuple[Candidate, ...]], parameters: int = 0) -> None:
+        super().__init__()
+        self._info = ModelInfo("scripted", Source.SCRIPTED, parameters, tuned="1234abcd")
+        self._draws = draws
+        self.prompts: list[tuple[str, ...]] = []
+
+    def several(
+        self,
+        segments: tuple[str, ...],
+        sampling: Sampling,
+        count: int,
+        *,
+        enough: Callable[[str], bool] | None = None,
+        least: int = 0,
+        cache_key: str | None = None,
+    ) -> tuple[Candidate, ...]:
+        self.prompts.append(segments)
+        return self._draws()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
+from builders import TunedModel
 
 from eval.blind_pairs import INSTRUCTIONS, Drawn, piece, set_alike
 from eval.compare_callers import Found, Way, alone, blind, found, row, whole
@@ -13,33 +14,14 @@ from eval.in_place import EARLIEST, Place, each, places, said
 from eval.lines import Line, WrittenCall, split, written_calls
 from eval.listeners import Listeners
 from simulator.caller.voice import DECISIVE
-from simulator.models.base import Candidate, ModelInfo, Sampling, Source
-from simulator.models.scripted import ScriptedModel
+from simulator.models.base import Candidate, ModelInfo, Source
 from simulator.prompts import Part
 from simulator.vocabulary import Intent, Register
 
 
-class Drawing(ScriptedModel):
-    """A tuned model that always draws the given candidates, and counts how often it was asked."""
-
-    def __init__(self, *candidates: str) -> None:
-        super().__init__()
-        self._info = ModelInfo("scripted", Source.SCRIPTED, 0, tuned="1234abcd")
-        self._candidates = candidates
-        self.prompts: list[tuple[str, ...]] = []
-
-    def several(
-        self,
-        segments: tuple[str, ...],
-        sampling: Sampling,
-        count: int,
-        *,
-        enough: Callable[[str], bool] | None = None,
-        least: int = 0,
-        cache_key: str | None = None,
-    ) -> tuple[Candidate, ...]:
-        self.prompts.append(segments)
-        return tuple(Candidate(text, -1.0 - n) for n, text in enumerate(self._candidates))
+def drawing(*candidates: str) -> TunedModel:
+    """A tuned model that always draws these."""
+    return TunedModel(lambda: tuple(Candidate(text, -1.0 - n) for n, text in enumerate(candidates)))
 
 
 def call(*lines: str, facts: tuple[str, ...] = ()) -> WrittenCall:
@@ -54,7 +36,7 @@ FOUR = ("no one answers", "still here", "this is “silly” (really)", "is anyb
 
 
 def test_a_place_is_read_as_at_play_and_without_the_written_line():
-    model = Drawing("where is my money")
+    model = drawing("where is my money")
     assert said(model, Place(call(*FOUR), 3), 0) == ("where is my money", [])
     preface, *rest = model.prompts[0]
     assert "Rowan Travel" in preface
@@ -65,7 +47,7 @@ def test_a_place_is_read_as_at_play_and_without_the_written_line():
 
 
 def test_the_guard_listens_in_place():
-    model = Drawing("How can I help you?", "still here", "It was 12 May.", "nobody rang")
+    model = drawing("How can I help you?", "still here", "It was 12 May.", "nobody rang")
     words, refused = said(model, Place(call(*FOUR), 3), 0)
     assert words == "nobody rang"
     assert [r.violations[0].kind for r in refused] == ["role_flip", "repetition", "invented_fact"]
@@ -73,7 +55,7 @@ def test_the_guard_listens_in_place():
 
 def test_a_line_with_the_fact_is_preferred():
     place = Place(call(*FOUR, facts=("ordered two lamps",)), 3)
-    assert said(Drawing("nobody rang", "i ordered two lamps"), place, 0)[0] == "i ordered two lamps"
+    assert said(drawing("nobody rang", "i ordered two lamps"), place, 0)[0] == "i ordered two lamps"
 
 
 def test_places_are_drawn_by_the_seed_one_a_call_and_never_first():
@@ -102,11 +84,11 @@ def test_both_lines_of_a_pair_are_set_alike():
 
 def test_a_sheet_goes_on_with_the_lines_that_were_drawn(tmp_path, capsys):
     some, file = [Place(call(*FOUR), n) for n in (2, 3)], tmp_path / "lines.jsonl"
-    first = Drawing("nobody rang")
+    first = drawing("nobody rang")
     assert Drawn(first, 0, file).lines(some[:1]) == {"g1:2": "nobody rang"}
     with file.open("a") as out:
         out.write('{"model": "cut in the mid')
-    second = Drawing("nobody wrote")
+    second = drawing("nobody wrote")
     assert Drawn(second, 0, file).lines(some) == {"g1:2": "nobody rang", "g1:3": "nobody wrote"}
     assert (len(first.prompts), len(second.prompts)) == (1, 1)
     assert [json.loads(row)["place"] for row in file.read_text().splitlines()] == ["g1:2", "g1:3"]
@@ -115,7 +97,7 @@ def test_a_sheet_goes_on_with_the_lines_that_were_drawn(tmp_path, capsys):
 
 @pytest.mark.parametrize("mark", ["", "."])
 def test_a_line_that_ended_by_itself_keeps_its_end(mark: str):
-    assert said(Drawing(f"ok. thank you{mark}"), Place(call(*FOUR), 3), 0)[0] == f"ok. thank you{mark}"
+    assert said(drawing(f"ok. thank you{mark}"), Place(call(*FOUR), 3), 0)[0] == f"ok. thank you{mark}"
 
 
 def test_what_a_model_reads_of_the_call_can_be_cut_down():
@@ -127,9 +109,9 @@ def test_what_a_model_reads_of_the_call_can_be_cut_down():
 
 
 def test_one_way_is_one_drawing_and_tells_why_candidates_were_refused():
-    model, place = Drawing("How can I help you?", "still here", "nobody rang"), Place(call(*FOUR), 3)
+    model, place = drawing("How can I help you?", "still here", "nobody rang"), Place(call(*FOUR), 3)
     assert found(model, Way("x", True, whole), place, 0) == Found("nobody rang", 3, ("role_flip", "repetition"))
-    nothing = found(Drawing("still here"), Way("x", True, whole, candidates=1), place, 0)
+    nothing = found(drawing("still here"), Way("x", True, whole, candidates=1), place, 0)
     assert nothing == Found("", 1, ("repetition",))
 
 

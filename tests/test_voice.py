@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from builders import persona, scenario
+from builders import TunedModel, persona, scenario
 
 from simulator.caller.appraisal import opening_state
 from simulator.caller.choice import ROUNDS, Refused, drawing, ends_within, passable, tidy
 from simulator.caller.guard import Refusal
 from simulator.caller.intent import applied
 from simulator.caller.voice import ATTEMPTS, Line, Saying, Situation, Voice, unsaid, written_line
-from simulator.models.base import Candidate, ModelInfo, Sampling, Source
+from simulator.models.base import Candidate
 from simulator.models.scripted import ScriptedModel
 from simulator.plan import Plan
 from simulator.transcript import Speaker, Transcript
@@ -108,31 +107,14 @@ def test_unsaid_knows_a_paraphrase_from_silence():
     assert unsaid(there, plan, "This is a disgrace.") == "Your email said 10 May."
 
 
-class Tuned(ScriptedModel):
+def tuned(*batches: list[tuple[str, float]], parameters: int = 0) -> TunedModel:
     """A tuned model that draws given candidates: one batch for each time it is asked."""
-
-    def __init__(self, *batches: list[tuple[str, float]], parameters: int = 0) -> None:
-        super().__init__()
-        self._info = ModelInfo("scripted", Source.SCRIPTED, parameters, tuned="1234abcd")
-        self._batches = iter(batches)
-        self.prompts: list[tuple[str, ...]] = []
-
-    def several(
-        self,
-        segments: tuple[str, ...],
-        sampling: Sampling,
-        count: int,
-        *,
-        enough: Callable[[str], bool] | None = None,
-        least: int = 0,
-        cache_key: str | None = None,
-    ) -> tuple[Candidate, ...]:
-        self.prompts.append(segments)
-        return tuple(Candidate(text, chance) for text, chance in next(self._batches))
+    left = iter(batches)
+    return TunedModel(lambda: tuple(Candidate(text, chance) for text, chance in next(left)), parameters)
 
 
 def chosen(*batches: list[tuple[str, float]], plan: Plan | None = None) -> list[Saying | Refused | Line]:
-    return list(Voice(Tuned(*batches)).say(situation(plan or Plan(intent=Intent.VENT))))
+    return list(Voice(tuned(*batches)).say(situation(plan or Plan(intent=Intent.VENT))))
 
 
 def test_the_likeliest_of_several_candidates_that_pass_is_said():
@@ -170,7 +152,7 @@ def test_a_good_beginning_of_a_tuned_models_line_is_kept():
 
 
 def test_a_tuned_model_reads_the_call_as_it_was_taught_to():
-    model = Tuned([("I am tired of this.", -1.0)])
+    model = tuned([("I am tired of this.", -1.0)])
     list(Voice(model).say(situation(Plan(intent=Intent.VENT))))
     assert model.prompts[0][-1].endswith("Caller (lets the anger out):")
     assert Voice(model).name == "scripted, tuned 1234abcd"
@@ -199,10 +181,10 @@ def test_every_further_time_is_drawn_more_boldly():
 )
 def test_what_decides_the_call_and_what_happened_is_left_to_nobody_tiny(plan: Plan):
     for parameters, written in ((100_000_000, True), (1_500_000_000, False)):
-        model = Tuned([("All right, do that then.", -1.0)], parameters=parameters)
+        model = tuned([("All right, do that then.", -1.0)], parameters=parameters)
         line = list(Voice(model).say(situation(plan)))[-1]
         assert (line.written, line.attempts) == (written, 0 if written else 1)
-    tiny = Voice(Tuned([("All right, do that then.", -1.0)], parameters=100_000_000))
+    tiny = Voice(tuned([("All right, do that then.", -1.0)], parameters=100_000_000))
     assert list(tiny.say(situation(Plan(intent=Intent.DEMAND))))[-1].text == "All right, do that then."
 
 

@@ -45,10 +45,8 @@ def half_bytes(weight: torch.Tensor) -> Weights | None:
     floor = middle - step * mean
     scale = (digits * step + floor).abs().reshape(out, width).amax(1).clamp_min_(1e-9) / 127
     finer = 256 / scale.repeat_interleave(width // STRETCH)[:, None]
-    step, floor = (
-        (step * finer).round_(),
-        (floor * finer).round_() + 128,
-    )  # half a step of 8 bits: the upper byte is cut
+    # Half a step of 8 bits goes to the floor, for what is below the upper byte is cut off.
+    step, floor = (step * finer).round_(), (floor * finer).round_() + 128
     bytes_ = torch.div(digits * step + floor, 256, rounding_mode="floor").reshape(out, -1)
     whole = digits.to(torch.int16).reshape(out // CHANNELS, CHANNELS, -1, STRETCH // 8, 2, 2, 2).numpy()
     words = whole[..., 0, :, 0] | whole[..., 0, :, 1] << 4 | whole[..., 1, :, 0] << 8 | whole[..., 1, :, 1] << 12

@@ -166,9 +166,8 @@ class Int8Runner:
         import torch
 
         settle()
-        totals(
-            np.zeros(1, np.float32), np.zeros(1, np.float32), ZERO, ONE
-        )  # compiled with the rest, not in a first turn
+        nothing = np.zeros(1, np.float32)
+        totals(nothing, nothing, ZERO, ONE)  # compiled with the rest, not in a first turn
         self.shape, self.layers, self.width = shape, shape.layers, shape.width
         self._embed, self._norms, self._products = embed, norms, products
         self._sizes = Sizes(
