@@ -1,7 +1,8 @@
 """Tunes a model to speak as the corpus' callers do: `python -m eval.train_caller --base small|standard|FOLDER`.
 
 Low-rank adapters (LoRA, `peft`) on the linear layers of the upper blocks; the loss counts only the callers' lines, whole
-calls at a time, so that one pass teaches every line of a call with what came before it. Stopped and started again with
+calls at a time, so that one pass teaches every line of a call with what came before it. The model beneath the adapter is in 8
+bits where that is quick (`int8_linear`) and where it is played so. Stopped and started again with
 the same options it goes on from its last checkpoint in the cache folder; `--continue-from` takes up a finished adapter for
 more. Writes the adapter in the format of peft, its loss curve, and how it was made.
 """
@@ -24,10 +25,14 @@ import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
 
+from eval.int8_linear import in_eight_bits
+from eval.kept_memory import keep_memory
 from eval.lines import IGNORED, WrittenCall, split, tokenised, written_calls
 from simulator.models import MODELS, ensure
 from simulator.models.adapter import CONFIG
 from simulator.models.choose import ADAPTERS
+from simulator.models.int8 import NARROW
+from simulator.models.loading import eight_bits
 from simulator.models.tokens import TextTokens
 from simulator.settings import settings
 
@@ -166,6 +171,7 @@ def main() -> None:
     parser.add_argument("--skip", type=int, default=0, help="leave out the first so many of the shuffled calls")
     parser.add_argument("--held-out", type=int, default=40, help="measure on so many held-out calls")
     parser.add_argument("--continue-from", type=Path)
+    parser.add_argument("--floats", action="store_true", help="the model beneath in float32, not in 8 bits")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
     args = parser.parse_args()
@@ -175,14 +181,18 @@ def main() -> None:
     if args.out is None and args.base not in MODELS:
         parser.error("--out says where the adapter of another model goes")
     out = args.out or ADAPTERS / args.base
+    keep_memory()
     transformers.set_seed(args.seed)
     train, test = split(written_calls())
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(args.seed)).tolist()[args.skip :]
     chosen = [train[i] for i in (order[: args.calls] if args.calls else order)]
     model, tokens = opened(args.base)
     data, held = (Calls(c, tokens, recipe.longest) for c in (chosen, test[: args.held_out]))
-    before = perplexity(model, held)
     model = adapted(model, recipe, args.continue_from)
+    if not args.floats and eight_bits() and not torch.cuda.is_available() and model.config.hidden_size >= NARROW:
+        in_eight_bits(model.get_base_model().model)
+    with model.disable_adapter():
+        before = perplexity(model, held)
     print(f"{len(data)} calls, {sum(p.numel() for p in model.parameters() if p.requires_grad):,} numbers to learn")
     print(f"held-out perplexity before {before:.2f}", flush=True)
     # The same run has the same name: options, recipe and texts all count, so that no other run's checkpoint is taken up.
