@@ -30,7 +30,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eval.room_client import Browser, Gone, Seen
-from eval.served import STARTS_WITHIN, Served
+from eval.served import STARTS_WITHIN, Served, answers
 from eval.trainees import Policy, scripts
 from simulator.call import Due, fold
 from simulator.errors import ServerError, SimulatorError
@@ -244,7 +244,7 @@ def _surely(browser: Browser, do: Callable[[], Seen]) -> Seen:
         try:
             return do()
         except Gone:
-            while not browser.answers():
+            while not answers(f"{browser.address}/join"):
                 if time.monotonic() > until:
                     raise
                 time.sleep(0.3)

@@ -53,7 +53,7 @@ def main(
 
     \b
     Sections, and about how long each takes on two idle cores (small; standard):
-      start      start to first page of `serve` (1 min; 2 min)
+      start      start to first page of `serve`, and first call (1 min; 2 min)
       decode     reading, 1, 4 and 8 rows, floor (1 min; 8 min)
       replies    whole replies, one and eight at once (2 min; 12 min)
       grade      one turn, and a file of turns (1 min; 2 min)

@@ -49,9 +49,10 @@ class Browser:
 
     def __init__(self, address: str) -> None:
         timeout = httpx.Timeout(30.0, read=PATIENCE)
+        self.address = address.rstrip("/")
         # Nothing is kept open between two requests: a connection of the server before a restart would be of no use.
         self._http = httpx.Client(
-            base_url=address.rstrip("/"), timeout=timeout, limits=httpx.Limits(max_keepalive_connections=0)
+            base_url=self.address, timeout=timeout, limits=httpx.Limits(max_keepalive_connections=0)
         )
         self._kept: Any = None
         self._turns = 0
@@ -67,6 +68,10 @@ class Browser:
         answer = self._http.post("/join", data={"code": code, "name": name, "token": token[1] if token else ""})
         if answer.status_code != 200 or "dcs_seat" not in self._http.cookies:
             raise ServerError(f"{name} could not join ({answer.status_code}): is the join code right?")
+        self.open()
+
+    def open(self) -> None:
+        """Open the call page; returns once a call on it would not wait for the models any more."""
         for event in self._http.get("/config").json()["dependencies"]:
             for _, kind in event["targets"]:
                 self._events.setdefault(kind, event["id"])  # the call page's come first
@@ -84,13 +89,6 @@ class Browser:
     def say(self, text: str) -> Iterator[Seen]:
         """Send one turn: the page as it changes, up to the full reply. Raises Gone."""
         yield from self._event("submit", [self._kept, text, self._turns])
-
-    def answers(self) -> bool:
-        """Whether the server is there."""
-        try:
-            return self._http.get("/join", timeout=5.0).status_code == 200
-        except httpx.TransportError:
-            return False
 
     def _last(self, kind: str, data: list[Any], event_data: Any = None) -> Seen:
         return list(self._event(kind, data, event_data))[-1]  # there is one: what ends without an answer is gone

@@ -25,6 +25,14 @@ OWN = {"DATABASE_URL": "", "SIMULATOR_DATABASE_URL": "", "SIMULATOR_HOST": "127.
 """What its environment says, so that nobody's own calls are touched."""
 
 
+def answers(page: str, *, patience: float = 5.0) -> bool:
+    """Whether the server at that address answers with that page, within so many seconds."""
+    try:
+        return httpx.get(page, timeout=patience, follow_redirects=True).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
 class Served:
     """The process of a command that takes `--port`; `page`: what it has to answer with 200 to count as started. Its data, if it
     is a simulator, and what it prints are in `folder`."""
@@ -52,7 +60,7 @@ class Served:
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ | environment
             )
         threading.Thread(target=self._watch, args=(self._process,), daemon=True).start()
-        while not self._answers():
+        while not answers(self.address + self._page, patience=30.0):
             if self._process.poll() is not None or time.perf_counter() - began > STARTS_WITHIN:
                 self.stop()
                 raise ServerError(f"the server does not start: {self._log.read_text(errors='replace')[-600:].strip()}")
@@ -74,12 +82,6 @@ class Served:
             self._process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self.kill()
-
-    def _answers(self) -> bool:
-        try:
-            return httpx.get(self.address + self._page, timeout=30.0, follow_redirects=True).status_code == 200
-        except httpx.TransportError:
-            return False
 
     def _watch(self, process: subprocess.Popen[bytes]) -> None:
         with suppress(psutil.Error):

@@ -12,6 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
@@ -27,6 +28,7 @@ from eval.corpus import GradedTurn, graded_turns, is_test
 from eval.peers import Engine, LlamaCpp, Ours, llama_there
 from eval.playing import AT_ONCE, Setting, grid, play_many, started, words
 from eval.repliers import Generate, LlamaServer, OurReplies, Replier, prompt, server_there
+from eval.room_client import Browser
 from eval.served import Served
 from eval.trainees import Policy
 from simulator.cli.grade import AT_ONCE as ROWS
@@ -66,18 +68,22 @@ class Asked:
 
 
 def start(model: str, asked: Asked) -> Raw:
-    """From the start of `simulator serve` to its first page over HTTP; the very first start, which warms the disk's cache, left
-    out. And the most that the process then holds, in GB."""
+    """From the start of `simulator serve` to its first page over HTTP, and to when a call on it waits for the models no more; the
+    very first start, which warms the disk's cache, left out. And the most that the process then holds, in GB."""
     with tempfile.TemporaryDirectory(prefix="simulator-start-") as folder:
         command = [sys.executable, "-m", "simulator", "serve", "--model", model, "--evaluator", model]
-        server = Served(command, Path(folder), page="/")
+        server, calls = Served(command, Path(folder), page="/"), list[float]()
         for _ in track(range(asked.rounds + 1), description="starting"):
             try:
                 server.start()
+                began = time.perf_counter()
+                with closing(Browser(server.address)) as browser:
+                    browser.open()
+                calls.append(server.starts[-1] + time.perf_counter() - began)
                 time.sleep(1.0)  # its memory is looked at twice a second
             finally:
                 server.stop()
-        return {"first_page": server.starts[1:], "memory": server.memory}
+        return {"first_page": server.starts[1:], "first_call": calls[1:], "memory": server.memory}
 
 
 def decode(model: str, asked: Asked) -> Raw:

@@ -52,10 +52,14 @@ def told(section: str, model: str, raw: Raw) -> Iterator[Table | str]:
 
 
 def _start(model: str, raw: Raw) -> Iterator[str]:
-    each = raw["first_page"]
+    each, calls = (
+        raw["first_page"],
+        raw.get("first_call", ()),
+    )  # runs of before knew none: the page came with the models
+    ready = f", {median(calls):.1f} s until a call can begin" if calls else ""
     yield (
         f"start of `simulator serve --model {model}` to its first page, warm: median {median(each):.1f} s, longest "
-        f"{max(each):.1f} s of {len(each)}; it then holds {raw['memory']:.2f} GB"
+        f"{max(each):.1f} s of {len(each)}{ready}; it then holds {raw['memory']:.2f} GB"
     )
 
 

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import ExitStack
 from importlib.resources import files
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from simulator.ahead import Ahead, Pause
-from simulator.calibration.scaled import Scaled, machine_of
-from simulator.call import Call, Due
+from simulator.calibration.scaled import Scaled
 from simulator.caller.principles import Keeper
 from simulator.caller.stand_in import ServerVoice
 from simulator.caller.voice import Voice
@@ -25,115 +22,18 @@ from simulator.errors import ModelFormatError, UnknownNameError
 from simulator.evaluator import heads
 from simulator.evaluator.grader import Evaluator
 from simulator.evaluator.second_opinion import SecondOpinion
-from simulator.models.base import DecidingModel, FeatureModel, LanguageModel, Sampling, Source
+from simulator.models.base import DecidingModel, FeatureModel, LanguageModel, Source
 from simulator.models.choose import choose_model, open_model
 from simulator.models.loading import prepare
 from simulator.models.server import ServerModel
 from simulator.models.weights import MODELS, Progress, ensure, ready
-from simulator.places import Places
-from simulator.rehearsal import Rehearsal, Rehearsals
-from simulator.scenario import Brief
-from simulator.session import Grader, Speech, situation
+from simulator.ready import Parts, ReadyRehearsals
+from simulator.session import Grader
 from simulator.settings import Settings
 from simulator.settings import settings as current_settings
-from simulator.transcript import Speaker, Transcript, Turn
 
 if TYPE_CHECKING:
     from simulator.calibration.records import OffsetMap
-    from simulator.store import Store
-
-_GREETING = Turn(0, Speaker.TRAINEE, "Good morning, how can I help you?")
-
-
-@dataclass(slots=True)
-class Parts:
-    """What plays a call: a voice and a grader; the models behind them (None: none); why these (`told`: sentences);
-    `second`: who gives second opinions, if anybody, and `second_model`, if it is none of the other two; `stand_in`: the
-    model, one of those, that speaks where the caller's fails."""
-
-    voice: Speech
-    evaluator: Grader
-    told: str = ""
-    model: LanguageModel | None = None
-    grading_model: LanguageModel | None = None
-    second: SecondOpinion | None = None
-    second_model: LanguageModel | None = None
-    stand_in: LanguageModel | None = None
-
-    def warm_up(self) -> None:
-        """Use every part once, so that the first turn does not pay for what only happens once. Raises ModelError."""
-        for model in (self.model, self.stand_in):
-            if model is not None and model.info.source is not Source.SERVER:
-                _read(model, ("Caller:",), key=None)
-        self.evaluator.grade(_GREETING, Transcript(), Brief("a shop", "Something is wrong"))
-
-    def read_ahead(self, call: Call, key: str, pause: Pause | None = None) -> None:
-        """Let the local models read what is known of a call before its next turn, under the cache keys that its session
-        uses: that is then not waited for. Changes no words and no grades. Raises ModelError, and what `pause` raises."""
-        machine = machine_of(self.evaluator)
-        if isinstance(machine, Evaluator):  # first, as it is needed first
-            machine.read_ahead(call.transcript, call.start.scenario.brief, cache_key=key, pause=pause)
-        if isinstance(self.voice, Voice):
-            self.voice.read_ahead(situation(call, key), pause)
-
-    def close(self) -> None:
-        """Let go of the models."""
-        for model in (self.model, self.grading_model, self.second_model):
-            if model is not None:
-                model.close()
-
-
-class ReadyRehearsals(Rehearsals):
-    """Rehearsals whose models read ahead in the background, while the trainee reads, thinks and types: a new call's preface,
-    a call that is taken up again, what the caller has just said."""
-
-    def __init__(self, parts: Parts, store: Store, settings: Settings) -> None:
-        places = Places(settings.turns_at_once, settings.turns_waiting)
-        super().__init__(
-            parts.voice, parts.evaluator, store, own_data=settings.data_dir, second=parts.second, places=places
-        )
-        self.parts, self.told = parts, parts.told
-        self.ahead = Ahead()
-
-    def warm_up(self) -> None:
-        """Use the models once, in the background. A failure is logged: the first turn will tell it."""
-        self.ahead.ask("warm up", lambda _: self.parts.warm_up())
-
-    @contextmanager
-    def playing(self, rehearsal: Rehearsal) -> Iterator[None]:
-        """What is done in the background waits; when the turn is over, the call is read ahead to its end."""
-        with super().playing(rehearsal), self.ahead.playing(rehearsal.id):
-            yield
-        self._read_ahead(rehearsal)
-
-    def put_away(self, call_id: str) -> None:
-        """Forget the open session, and read no further for it."""
-        self.ahead.forget(call_id)
-        super().put_away(call_id)
-
-    def close(self) -> None:
-        """Let go of models and store. No call may be in the middle of a turn."""
-        super().close()
-        self.ahead.close()
-        self.parts.close()
-        self.store.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _keep(self, rehearsal: Rehearsal) -> Rehearsal:
-        found = super()._keep(rehearsal)
-        self._read_ahead(found)
-        return found
-
-    def _read_ahead(self, rehearsal: Rehearsal) -> None:
-        """What is known of that call now, if the trainee is about to speak in it."""
-        call = rehearsal.call
-        if call.due is Due.TRAINEE:
-            self.ahead.ask(rehearsal.id, lambda pause: self.parts.read_ahead(call, rehearsal.id, pause))
 
 
 def open_rehearsals(
@@ -144,16 +44,18 @@ def open_rehearsals(
     settings: Settings | None = None,
     written: bool = False,
     second_opinion: str | None = None,
+    later: bool = False,
 ) -> ReadyRehearsals:
     """Everything a screen needs. `model`, `evaluator` and `second_opinion` as in the settings, which are the default;
-    `written`: no caller's model, the persona's written lines only. `.told` says which model was chosen, and why."""
+    `written`: no caller's model, the persona's written lines only. `.told` says which model was chosen, and why. `later`: the
+    models are left to a call of `.open()`."""
     from simulator.store import open_store
 
     chosen = settings or current_settings()
-    store = open_store(chosen.database)
-    try:
-        second = chosen.second_opinion if second_opinion is None else second_opinion
-        parts = open_parts(
+    second = chosen.second_opinion if second_opinion is None else second_opinion
+
+    def opened() -> Parts:
+        return open_parts(
             model,
             evaluator,
             progress=progress,
@@ -162,11 +64,27 @@ def open_rehearsals(
             second_opinion=second,
             stand_in=chosen.server_stand_in,
         )
-        parts.evaluator = Scaled(parts.evaluator, store.calibration.active)
-        return ReadyRehearsals(parts, store, chosen)
+
+    rehearsals = ReadyRehearsals(opened, open_store(chosen.database), chosen)
+    try:
+        if not later:
+            rehearsals.open()
     except BaseException:
-        store.close()
+        rehearsals.close()
         raise
+    return rehearsals
+
+
+def at_hand(
+    model: str | None = None, evaluator: str | None = None, second_opinion: str | None = None, *, settings: Settings
+) -> bool:
+    """Whether all that those words (as for `open_rehearsals`) name are embedded models that are on this machine: opening them
+    takes seconds, and what is wrong with words, files and addresses is not found out by it. Imports no library."""
+    given = (model, evaluator, second_opinion)
+    default = (settings.model, settings.evaluator, settings.second_opinion)
+    words = [(d if g is None else g).strip() for g, d in zip(given, default, strict=True)]
+    there = {name for name in MODELS if ready(name, cache_dir=settings.cache_dir)}
+    return all(word in there or (word == "auto" and there) for word in (*words[:2], *filter(None, words[2:])))
 
 
 def scale_in_use(settings: Settings | None = None) -> OffsetMap | None:
@@ -393,14 +311,10 @@ def _embedded(model: LanguageModel) -> str:
     return model.info.name if model.info.source is Source.EMBEDDED else ""
 
 
-def _read(model: LanguageModel, segments: tuple[str, ...], *, key: str | None) -> None:
-    with closing(model.stream(segments, Sampling(max_tokens=1), cache_key=key)) as pieces:  # type: ignore[type-var]
-        next(pieces, None)
-
-
 __all__ = [
     "Parts",
     "ReadyRehearsals",
+    "at_hand",
     "heads_ship",
     "needed",
     "on_scale",

@@ -57,23 +57,40 @@ class Choices:
 class Rehearsals:
     """Starts calls, finds them again, branches them. One for a process; safe to use from several threads."""
 
+    voice: Speech
+    evaluator: Grader
+
     def __init__(
         self,
-        voice: Speech,
-        evaluator: Grader,
+        voice: Speech | None,
+        evaluator: Grader | None,
         store: Store,
         *,
         own_data: Path | None = None,
         second: SecondOpinion | None = None,
         places: Places | None = None,
     ) -> None:
-        """`second`: who gives second opinions, in the background; `close` then, before the store is closed. `places`: how
-        many turns are played at once, and may wait."""
-        self.voice, self.evaluator, self.store = voice, evaluator, store
-        self.own_data, self.places = own_data, places or Places()
-        self.opinions = Opinions(second) if second is not None else None
+        """`voice` and `evaluator`: None where whoever inherits has them later. `second`: who gives second opinions, in the
+        background; `close` then, before the store is closed. `places`: how many turns are played at once, and may wait."""
+        if voice is not None and evaluator is not None:
+            self.voice, self.evaluator = voice, evaluator
+        self.store, self.own_data, self.places = store, own_data, places or Places()
+        self.opinions: Opinions | None = None
+        self.ask_for_opinions(second)
         self._open: OrderedDict[str, Rehearsal] = OrderedDict()
         self._lock = threading.Lock()
+
+    @property
+    def ready(self) -> bool:
+        """Whether voice and evaluator are there: whoever asks for one that is not waits for it."""
+        return True
+
+    def until_ready(self) -> None:
+        """Wait for both. Raises why they never will be there."""
+
+    def ask_for_opinions(self, second: SecondOpinion | None) -> None:
+        """Who gives second opinions from now on, if anybody."""
+        self.opinions = Opinions(second) if second is not None else None
 
     def start(self, choices: Choices, *, owner: str, call_id: str | None = None) -> Rehearsal:
         """A new stored call, waiting for the trainee's greeting; `call_id`: under that id. Raises StoreError, and CallError

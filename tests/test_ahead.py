@@ -133,7 +133,8 @@ class Place:
     def __init__(self, folder: Path) -> None:
         self.speaking, self.grading = ScriptedModel(["I am still waiting for my kettle."]), ScriptedModel()
         parts = Parts(clikit.Voice(self.speaking), clikit.Evaluator(self.grading, clikit.random_heads()))
-        self.rehearsals = ReadyRehearsals(parts, open_store(folder / "calls.db"), Settings(data_dir=folder))
+        self.rehearsals = ReadyRehearsals(lambda: parts, open_store(folder / "calls.db"), Settings(data_dir=folder))
+        self.rehearsals.open()
 
     def begun(self) -> Rehearsal:
         calm = builders.persona(start={"agitation": 2, "trust": 7, "patience": 10})

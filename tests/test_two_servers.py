@@ -85,7 +85,8 @@ def test_the_other_server_takes_up_what_a_killed_one_was_playing(
     first.send_signal(signal.SIGKILL)
     assert first.wait(timeout=30) == -signal.SIGKILL
     place = Settings(database_url=SecretStr(url), data_dir=tmp_path)
-    with ReadyRehearsals(Parts(WrittenVoice(), evaluator()), open_store(place.database), place) as second:
+    with ReadyRehearsals(lambda: Parts(WrittenVoice(), evaluator()), open_store(place.database), place) as second:
+        second.open()
         [row] = second.store.calls("ann")
         assert row.id == call_id and row.trainee_turns == 2
         rehearsal = second.take_up(call_id, owner="ann")

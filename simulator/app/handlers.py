@@ -17,9 +17,9 @@ from simulator.app.identity import Browser, newcomer
 from simulator.app.markup import esc, icon
 from simulator.app.play import finishing, handover_draft, opened, playing, shown
 from simulator.app.progress import alone
-from simulator.app.setup_view import form, preview
+from simulator.app.setup_view import WAITS, form, preview
 from simulator.app.topbar import TITLE, topbar
-from simulator.app.views import View, banner, guarded, signal
+from simulator.app.views import View, banner, getting_ready, guarded, signal
 from simulator.consent import ask_first
 from simulator.errors import CallError, DataError, FormatError, SimulatorError, UnknownNameError
 from simulator.gathering import gather_own
@@ -35,6 +35,8 @@ from simulator.workshop.rules import playing as playing_now
 
 PAGE = 20
 """Calls on one page of the history."""
+_NEED_A_CALLER = ("start", "go-on", "same-again", "branch")
+"""What waits for the models where they are still being opened."""
 _FIRST = ("furious_repeated_failure", "telecom_double_billing")
 """What is chosen when the page opens, if it is there."""
 Data = Mapping[str, Any]
@@ -79,8 +81,16 @@ class Handlers:
         elif self.gate.may_tune(keys):
             yield {"bar": topbar(TITLE, lab=True)}
         yield {"me": browser.kept, "setup": self.form(browser), "preview": self._preview(browser, {})}
-        found = None if fresh else self._current(browser, deliberate=isinstance(kept, dict) and kept.get("call") == "")
-        if found is None:
+        deliberate = isinstance(kept, dict) and kept.get("call") == ""
+        waits = not self.rehearsals.ready
+        in_call = not fresh and bool(browser.call_id or (not deliberate and self._unfinished(browser)))
+        if waits:
+            yield {"banner": getting_ready("your call goes on")} if in_call else self._before(browser, waits=True)
+            self.rehearsals.until_ready()
+        found = self._current(browser, deliberate=deliberate) if in_call else None
+        if found is None and waits and not in_call:  # whoever has begun a call in these seconds shall stay in it
+            yield {"resume": self._to_resume(browser)}
+        elif found is None:
             yield self._before(browser)
         elif found.call.ended:
             yield from self.after.show(browser, found)
@@ -123,17 +133,21 @@ class Handlers:
             )
         return callers, situations
 
-    def _before(self, browser: Browser) -> View:
+    def _before(self, browser: Browser, *, waits: bool = False) -> View:
+        """The first screen. `waits`: the models are still being opened."""
+        resume = (WAITS if waits else "") + self._to_resume(browser)
+        return {"me": browser.at("").kept, "resume": resume, "signal": signal(screen="before"), "banner": banner()}
+
+    def _to_resume(self, browser: Browser) -> str:
         rows = self.rehearsals.store.calls(browser.owner, limit=PAGE)
         row = next((r for r in rows if r.ending is None), None)
-        resume = (
+        return (
             f'<div class="resume"><span>Your call with <b>{esc(row.caller_name)}</b> is not finished.</span>'
             f'<button type="button" class="btn small" data-act="go-on" data-call="{esc(row.id)}" id="resume-call">'
             f"{icon('play')} Go on</button></div>"
             if row is not None
             else ""
         )
-        return {"me": browser.at("").kept, "resume": resume, "signal": signal(screen="before"), "banner": banner()}
 
     def _send(self, kept: Any, text: Any, turns: Any, keys: Keys) -> Iterator[View]:
         browser = self.gate.recognised(kept, keys)
@@ -150,6 +164,8 @@ class Handlers:
         browser = self.gate.recognised(kept, keys)
         if not isinstance(data, dict) or str(data.get("do")) not in self._acts:
             raise FormatError("the page asked for something unknown: reload it")
+        if data["do"] in _NEED_A_CALLER and not self.rehearsals.ready:
+            yield {"banner": getting_ready("your call begins" if data["do"] != "go-on" else "your call goes on")}
         yield from self._acts[str(data["do"])](browser, {**data, "typed": typed if isinstance(typed, str) else ""})
 
     def _call(self, browser: Browser, data: Data) -> Rehearsal:

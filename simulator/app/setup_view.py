@@ -16,6 +16,11 @@ from simulator.vocabulary import Difficulty, Dimension, Intensity, Register
 
 HARSH_CONSENT = "I agree to this, and know that I can end the call at any time"
 """What a trainee ticks before a harsh call."""
+WAITS = (
+    '<div class="resume" role="status"><span>The caller is getting ready: that takes a few seconds. Choose one meanwhile; a call '
+    "that you take now begins by itself.</span></div>"
+)
+"""Above the form while the models are being opened."""
 _HARD = {
     Difficulty.EASY: ("Easy", "forgives quickly"),
     Difficulty.MEDIUM: ("Medium", "as in real life"),

@@ -28,17 +28,22 @@ def signal(**orders: Any) -> str:
     return f'<i hidden data-n="{_run}-{next(_number)}" data-orders="{esc(json.dumps(orders))}"></i>'
 
 
-def banner(message: str = "") -> str:
-    """One sentence at the top of the page; '' takes it away."""
+def banner(message: str = "", *, waits: bool = False) -> str:
+    """One sentence at the top of the page; '' takes it away. `waits`: the button that was pressed stays so meanwhile."""
     if not message:
         return ""
     said = message[:1].upper() + message[1:]
     said = said if said[-1:] in ".!?" else said + "."
     return (
-        f'<div class="banner" id="banner-text" data-n="{next(_number)}">{icon("alert")}<span>{esc(said)}</span>'
+        f'<div class="banner" id="banner-text" data-n="{next(_number)}"{" data-waits" if waits else ""}>{icon("alert")}<span>{esc(said)}</span>'
         '<button type="button" class="btn ghost small" data-dismiss aria-label="Close this message">Close</button>'
         "</div>"
     )
+
+
+def getting_ready(what: str) -> str:
+    """The banner of somebody who waits for the models: `what` happens once they are open."""
+    return banner(f"The caller is getting ready: {what} by itself in a few seconds", waits=True)
 
 
 def guarded(happening: Iterator[View]) -> Iterator[View]:

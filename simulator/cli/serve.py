@@ -1,4 +1,8 @@
-"""`simulator serve`: the web page, for this machine. It says where only once the page answers."""
+"""`simulator serve`: the web page, for this machine. It says where only once the page answers.
+
+Where the models are on this machine already, the page is there first and they are opened behind it: a call that is begun in
+these seconds waits for them. Else they are opened first: what is wrong with them is told before there is a page.
+"""
 
 from __future__ import annotations
 
@@ -62,11 +66,14 @@ def serve(
         )
     check_port(at_host, at_port)
     from simulator.cli.logs import log_to_file
-    from simulator.opening import open_rehearsals
+    from simulator.opening import at_hand, open_rehearsals
 
     log_to_file()
     stop = threading.Event()
     received: list[int] = []
+    failed: list[BaseException] = []
+    behind = at_hand(model, evaluator, second_opinion, settings=chosen)
+    steps = Steps("the model")
 
     def on_signal(number: int, _frame: FrameType | None) -> None:
         received.append(number)
@@ -74,12 +81,25 @@ def serve(
         if len(received) > 1:
             raise KeyboardInterrupt
 
-    with Steps("the model") as steps:
-        rehearsals = open_rehearsals(model, evaluator, progress=steps, settings=chosen, second_opinion=second_opinion)
-    with rehearsals:
+    def open_models() -> None:
+        with steps:
+            rehearsals.open()
         say(rehearsals.told)
         rehearsals.warm_up()
-        from simulator.app import serve as start  # Gradio takes seconds to import: the models warm up meanwhile
+
+    def open_behind() -> None:
+        try:
+            open_models()
+        except BaseException as error:
+            failed.append(error)
+            stop.set()
+
+    with open_rehearsals(
+        model, evaluator, progress=steps, settings=chosen, second_opinion=second_opinion, later=True
+    ) as rehearsals:
+        if not behind:
+            open_models()
+        from simulator.app import serve as start  # Gradio takes a second to import
         from simulator.app.serve import outside
 
         try:
@@ -93,14 +113,19 @@ def serve(
         try:
             wait_until_it_answers(address, stop)
             if not stop.is_set():
-                say(f"The simulator is at {address} (Ctrl-C stops it)")
+                getting_ready = "; the caller is getting ready" if behind else ""
+                say(f"The simulator is at {address} (Ctrl-C stops it){getting_ready}")
                 if closed:
                     there = outside(at_host, at_port)
                     say(f"Trainees join at {there}/join, facilitators log in at {there}/room")
+                if behind:  # not sooner: what two threads import at once takes both of them longer
+                    threading.Thread(target=open_behind, name="opening", daemon=True).start()
                 if open_:
                     open_browser(address)
             while not stop.wait(0.5):
                 pass
+            if failed:
+                raise failed[0]
             tell("Stopping; calls are kept.")
         finally:
             with contextlib.suppress(Exception):

@@ -131,7 +131,8 @@
 
   function once(button) {
     button.setAttribute("aria-busy", "true");
-    setTimeout(() => button.removeAttribute("aria-busy"), 4000);
+    const free = () => $("#banner-text[data-waits]") ? setTimeout(free, 500) : button.removeAttribute("aria-busy");
+    setTimeout(free, 4000);
   }
 
   function changed(event, fire) {
