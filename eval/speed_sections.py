@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
 from random import Random
@@ -31,6 +32,8 @@ from eval.repliers import Generate, LlamaServer, OurReplies, Replier, prompt, se
 from eval.room_client import Browser
 from eval.served import Served
 from eval.trainees import Policy
+from simulator.ahead import Ahead
+from simulator.call import Due
 from simulator.cli.grade import AT_ONCE as ROWS
 from simulator.cli.grade import batched, graded
 from simulator.evaluator import batch
@@ -191,8 +194,10 @@ def play(parts: Parts, asked: Asked) -> Raw:
 
 
 def room(parts: Parts, asked: Asked) -> Raw:
-    """What trainees wait who all work at once and think between turns, from sending to the full reply: a list a seat."""
+    """What trainees wait who all work at once and think between turns, from sending to the full reply: a list a seat. While
+    nobody plays, calls are read ahead, as they are by `simulator serve`."""
     waits: list[list[float]] = [[] for _ in range(asked.trainees)]
+    ahead = Ahead()
 
     def sit(seat: int, one: Setting) -> None:
         rng = Random(seat)
@@ -200,9 +205,12 @@ def room(parts: Parts, asked: Asked) -> Raw:
         session = started(one, parts.voice, parts.evaluator)
         for said in islice(words(session, one), asked.turns):
             began = time.perf_counter()
-            for _ in session.submit(said):
-                pass
+            with ahead.playing(one.key):
+                for _ in session.submit(said):
+                    pass
             waits[seat].append(time.perf_counter() - began)
+            if session.call.due is Due.TRAINEE:
+                ahead.ask(one.key, partial(parts.read_ahead, session.call, one.key))
             time.sleep(rng.uniform(*asked.think))
 
     threads = [threading.Thread(target=sit, args=(n, s)) for n, s in enumerate(sample(asked.trainees))]
@@ -210,6 +218,7 @@ def room(parts: Parts, asked: Asked) -> Raw:
         thread.start()
     for thread in track(threads, description=f"{asked.trainees} trainees"):
         thread.join()
+    ahead.close()
     return {"waits": waits, "memory": memory()}
 
 

@@ -15,7 +15,7 @@ from eval.bench_turn import DRAWN, LATE, PARTS, grown, growth_table, waits
 from eval.intervals import Estimate
 from eval.playing import play, play_many
 from eval.repliers import prompt
-from eval.speed_sections import bandwidth, sample
+from eval.speed_sections import Asked, bandwidth, room, sample
 from eval.speed_tables import limits, pace, ratio
 from simulator.errors import DataError
 from simulator.models.base import Candidate
@@ -149,3 +149,12 @@ def test_late_turns_of_a_long_call_are_timed_on_what_was_said_before_them():
     assert len(rows) == len(LATE)
     assert [len(prompt) for prompt in model.prompts] == [2 * turn for turn in LATE]
     assert [len(segments) for _, segments in model.ahead] == [2 * turn - 1 for turn in LATE]
+
+
+def test_a_room_reads_ahead_while_nobody_plays_as_the_program_does():
+    speaking, grading = ScriptedModel(["I am still waiting for my kettle."]), ScriptedModel()
+    parts = Parts(clikit.Voice(speaking), clikit.Evaluator(grading, clikit.random_heads()))
+    found = room(parts, Asked(trainees=3, turns=2, think=(0.2, 0.2)))
+    assert [len(seat) for seat in found["waits"]] == [2, 2, 2]
+    assert speaking.ahead and grading.ahead
+    assert all("Caller: " in "".join(segments) for _, segments in grading.ahead), "up to what the caller has said"
