@@ -29,7 +29,7 @@ from simulator.ready import Parts, ReadyRehearsals
 from simulator.settings import Settings
 from simulator.store import open_store
 
-SOON = 20.0
+SOON = 180.0  # a browser may take a minute to start on a machine that is busy otherwise
 ROOT = Path(__file__).parents[1]
 
 
