@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import typer
@@ -25,7 +25,8 @@ from eval.bias import Bias
 from eval.corpus import GradedTurn, graded_turns, is_test
 from eval.intervals import plain
 from eval.measures import Pairs, levels, measure, raters
-from eval.ratings import ColumnMap, rated_turns
+from eval.people import compare, table
+from eval.ratings import ColumnMap, Rated, rated_turns
 from eval.reading import vectors
 from simulator.assessment import Assessment
 from simulator.errors import DataError
@@ -35,6 +36,7 @@ from simulator.opening import open_evaluator
 from simulator.vocabulary import Dimension
 from simulator.yamlfile import read_model
 
+Turns = TypeVar("Turns", GradedTurn, Rated)
 _SHARES = ("exact", "within_one", "applies", "calibration_error", "unsure", "kappa_when_sure")
 
 
@@ -60,28 +62,58 @@ def main(
         raise DataError("--ratings FILE and --columns MAP belong together: the map says which column is what")
     if ratings is not None and calls is not None:
         raise DataError("--calls and --ratings are two files to grade; give one of them")
-    dimensions = tuple(Dimension)
     if ratings is not None and columns is not None:
         named = read_model(ColumnMap, columns)
-        turns, dimensions = rated_turns(ratings, named), tuple(d for d in Dimension if d in named.dimensions)
+        figures = _of_people(evaluator, named, _first(rated_turns(ratings, named), limit), model or (), worst)
     else:
-        turns = [t for t in graded_turns(calls) if calls is not None or is_test(t.call)]
-    if limit:
-        few = set(list(dict.fromkeys(t.call for t in turns))[:limit])
-        turns = [t for t in turns if t.call in few]
-    # Ratings of others need not be of whole calls, which is what can be read at once.
-    ours = graded_in_calls(evaluator, turns) if turn_by_turn or ratings else graded_at_once(evaluator, turns)
+        turns = _first([t for t in graded_turns(calls) if calls is not None or is_test(t.call)], limit)
+        ours = graded_in_calls(evaluator, turns) if turn_by_turn else graded_at_once(evaluator, turns)
+        figures = _of_levels(evaluator, turns, ours, tuple(Dimension), model or (), worst)
+    if output:
+        output.write_text(json.dumps(plain(figures), indent=2, allow_nan=False), encoding="utf-8")
+
+
+def _first(turns: list[Turns], calls: int | None) -> list[Turns]:
+    """Those of the first so many calls; None: all."""
+    few = set(list(dict.fromkeys(_call(t) for t in turns))[:calls])
+    return [t for t in turns if _call(t) in few]
+
+
+def _call(turn: GradedTurn | Rated) -> str:
+    return turn.turn.call if isinstance(turn, Rated) else turn.call
+
+
+def _of_people(
+    evaluator: str, columns: ColumnMap, rated: list[Rated], models: Sequence[str], worst: int
+) -> dict[str, Any]:
+    """Ratings of others need not be of whole calls, which is what can be read at once: turn by turn, then."""
+    turns = [r.turn for r in rated]
+    ours = graded_in_calls(evaluator, turns)
+    dimensions = tuple(d for d in Dimension if d in columns.dimensions)
+    figures = _of_levels(evaluator, turns, ours, dimensions, models, worst) if dimensions else {}
+    found = compare(rated, ours, columns)
+    Console(width=150).print(table(found, f"ours, {evaluator}", columns.of))
+    return {**figures, "beside people": found}
+
+
+def _of_levels(
+    evaluator: str,
+    turns: Sequence[GradedTurn],
+    ours: Sequence[Assessment],
+    dimensions: Sequence[Dimension],
+    models: Sequence[str],
+    worst: int,
+) -> dict[str, Any]:
     figures: dict[str, Any] = {f"ours, {evaluator}": measure(list(zip(turns, ours, strict=True)), dimensions)}
     train = [t for t in graded_turns() if not is_test(t.call)]
     for name, given in (("commonest level", commonest(train, turns)), ("words alone", words_alone(train, turns))):
         figures[name] = measure(list(zip(turns, given, strict=True)), dimensions)
-    for name in model or ():
+    for name in models:
         answers = [(t, a) for t, a in zip(turns, asked(name, turns), strict=True) if a is not None]
         figures[f"{name}, asked"] = {**measure(answers, dimensions), "failed": len(turns) - len(answers)}
     figures["raters"] = raters(turns)
     show(figures, list(zip(turns, ours, strict=True)), worst)
-    if output:
-        output.write_text(json.dumps(plain(figures), indent=2, allow_nan=False), encoding="utf-8")
+    return figures
 
 
 def graded_at_once(base: str, turns: Sequence[GradedTurn]) -> list[Assessment]:

@@ -13,9 +13,14 @@ The map is a small YAML file:
     dimensions:
       empathy: warmth_rating
       calmness: {column: rudeness, scale: [4, 0]}   # a scale of its own, turned round: 0 is the best
+      solution: [first_rater, second_rater]         # a column for each rater
+    questions:                 # what people were asked, where it is near a dimension and not the same
+      advice: {about: solution, column: [advice_1, advice_2], scale: [0, 2]}
+    of: call                   # the ratings are of whole calls, the same in each of a call's rows; `turn` if left out
 
-A rating r on a scale from a to b becomes the level 1 + 4 (r - a) / (b - a), rounded to a whole one (halves upwards). A
-dimension that is not named is not measured.
+A rating r on a scale from a to b becomes the level 1 + 4 (r - a) / (b - a), rounded to a whole one (halves upwards); of
+several raters, their mean does. A dimension that is not named is not measured. Answers to `questions` never become levels:
+they are only compared as they were given (`eval/people.py`), as those of the dimensions are, too.
 """
 
 from __future__ import annotations
@@ -23,10 +28,11 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from math import floor, isfinite
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
@@ -45,17 +51,29 @@ _SAID: TypeAdapter[str] = TypeAdapter(Said)
 
 
 class Column(Strict):
-    """Where one dimension's ratings stand. `scale`: its own lowest and highest rating; highest first turns it round."""
+    """Where one dimension's ratings stand: one column, or one for each rater. `scale`: its own lowest and highest rating;
+    highest first turns it round."""
 
-    column: str
+    column: str | Annotated[tuple[str, ...], Field(min_length=1)]
     scale: Scale | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """One for each rater."""
+        return (self.column,) if isinstance(self.column, str) else self.column
+
+
+class Question(Column):
+    """What people were asked. `about`: the dimension whose levels should rise and fall with their answers."""
+
+    about: Dimension
 
 
 def _columns(value: Any) -> Any:
     """`empathy: warmth` is `empathy: {column: warmth}`."""
     if not isinstance(value, dict):
         return value
-    return {key: {"column": one} if isinstance(one, str) else one for key, one in value.items()}
+    return {key: {"column": one} if isinstance(one, str | list) else one for key, one in value.items()}
 
 
 class ColumnMap(Strict):
@@ -69,24 +87,53 @@ class ColumnMap(Strict):
     scale: Scale = (1.0, 5.0)
     not_applicable: tuple[str, ...] = ()
     dimensions: Annotated[
-        dict[Dimension, Column], BeforeValidator(_columns, json_schema_input_type=dict[Dimension, str | Column])
-    ] = Field(min_length=1)
+        dict[Dimension, Column],
+        BeforeValidator(_columns, json_schema_input_type=dict[Dimension, str | list[str] | Column]),
+    ] = {}
+    questions: dict[str, Question] = {}
+    of: Literal["turn", "call"] = "turn"
 
     @model_validator(mode="after")
-    def _scales(self) -> Self:
-        for low, high in (self.scale, *(c.scale for c in self.dimensions.values() if c.scale)):
+    def _asked(self) -> Self:
+        if not self.asked:
+            raise ValueError("names neither a dimension nor a question")
+        if self.of == "call" and self.call is None:
+            raise ValueError(
+                "ratings of whole calls (`of: call`) need `call`, the column that says which call a turn is of"
+            )
+        for name in self.questions:
+            if name in set(Dimension):
+                raise ValueError(
+                    f"a question cannot be called {name!r} as a dimension is; if it is one, it goes under `dimensions`"
+                )
+        for low, high in (self.scale, *(c.scale for _, c in self.asked.values() if c.scale)):
             if low == high:
                 raise ValueError(f"a scale from {low:g} to {high:g} has no steps")
         return self
 
     @property
+    def asked(self) -> dict[str, tuple[Dimension, Column]]:
+        """Everything that was rated, the dimensions under their own names: the dimension it is about, and its columns."""
+        named: dict[str, tuple[Dimension, Column]] = {d.value: (d, c) for d, c in self.dimensions.items()}
+        return {**named, **{name: (q.about, q) for name, q in self.questions.items()}}
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Every column that has to be there."""
         told = (self.text, self.context, self.call, self.business, self.issue)
-        return (*(name for name in told if name is not None), *(c.column for c in self.dimensions.values()))
+        return (*(name for name in told if name is not None), *(n for _, c in self.asked.values() for n in c.names))
 
 
-def rated_turns(path: Path, columns: ColumnMap) -> list[GradedTurn]:
+@dataclass(frozen=True, slots=True)
+class Rated:
+    """One rated turn. `given`: under the name of everything asked, each rater's answer on their own scale, turned so that
+    more is better; None: no answer."""
+
+    turn: GradedTurn
+    given: Mapping[str, tuple[float | None, ...]]
+
+
+def rated_turns(path: Path, columns: ColumnMap) -> list[Rated]:
     """The rated turns of a CSV (by its ending) or JSONL file. Raises FormatError naming line, row and column."""
     found = list(_csv(path) if path.suffix.lower() == ".csv" else _jsonl(path))
     if not found:
@@ -101,7 +148,22 @@ def rated_turns(path: Path, columns: ColumnMap) -> list[GradedTurn]:
                 file=path,
                 key=name,
             )
-    return [_Reader(path, number, line, row).turn(columns) for number, (line, row) in enumerate(found, 1)]
+    rated = [_Reader(path, number, line, row).rated(columns) for number, (line, row) in enumerate(found, 1)]
+    if columns.of == "call":
+        _same_in_each(rated, path)
+    return rated
+
+
+def _same_in_each(rated: list[Rated], path: Path) -> None:
+    first: dict[str, tuple[int, Rated]] = {}
+    for number, one in enumerate(rated, 1):
+        at, other = first.setdefault(one.turn.call, (number, one))
+        if one.given != other.given:
+            raise FormatError(
+                f"rows {at} and {number} are of one call, {shorten(one.turn.call)!r}, and have other ratings; ratings of "
+                "whole calls (`of: call`) are the same in each row, ratings of turns have no such line in the map",
+                file=path,
+            )
 
 
 def _csv(path: Path) -> Iterator[tuple[int, Row]]:
@@ -144,7 +206,12 @@ class _Reader:
     def __init__(self, path: Path, number: int, line: int, row: Row) -> None:
         self._path, self._number, self._line, self._row = path, number, line, row
 
-    def turn(self, columns: ColumnMap) -> GradedTurn:
+    def rated(self, columns: ColumnMap) -> Rated:
+        """The turn and what its raters gave."""
+        given = {name: self._answers(columns, column) for name, (_, column) in columns.asked.items()}
+        return Rated(self._turn(columns, given), given)
+
+    def _turn(self, columns: ColumnMap, given: Mapping[str, tuple[float | None, ...]]) -> GradedTurn:
         before = self._before(columns.context)
         after = before.plus(Speaker.TRAINEE, self._said(columns.text, self._row.get(columns.text)))
         call = self._text(columns.call)
@@ -156,7 +223,7 @@ class _Reader:
             brief=Brief(self._text(columns.business) or "a company", self._text(columns.issue) or "not known"),
             before=before,
             turn=after.turns[-1],
-            levels={d: self._level(columns, columns.dimensions.get(d)) for d in Dimension},
+            levels={d: _level(columns, columns.dimensions.get(d), given.get(d.value, ())) for d in Dimension},
             tags=frozenset(),
         )
 
@@ -187,25 +254,35 @@ class _Reader:
                 column, error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
             ) from error
 
-    def _level(self, columns: ColumnMap, wanted: Column | None) -> int | None:
-        if wanted is None:
-            return None
-        told = self._text(wanted.column)
-        if not told or told in columns.not_applicable:
+    def _answers(self, columns: ColumnMap, wanted: Column) -> tuple[float | None, ...]:
+        start, end = wanted.scale or columns.scale
+        found = tuple(self._answer(name, start, end, columns.not_applicable) for name in wanted.names)
+        return found if start < end else tuple(None if v is None else start + end - v for v in found)
+
+    def _answer(self, column: str, start: float, end: float, none: tuple[str, ...]) -> float | None:
+        told = self._text(column)
+        if not told or told in none:
             return None
         try:
             value = float(told)
         except ValueError as error:
-            raise self._wrong(wanted.column, f"{shorten(told)!r} is not a number, and not blank") from error
-        start, end = wanted.scale or columns.scale
+            raise self._wrong(column, f"{shorten(told)!r} is not a number, and not blank") from error
         if not isfinite(value) or not min(start, end) <= value <= max(start, end):
-            raise self._wrong(wanted.column, f"{shorten(told)} is not on the scale from {start:g} to {end:g}")
-        return floor(1.5 + 4 * (value - start) / (end - start))
+            raise self._wrong(column, f"{shorten(told)} is not on the scale from {start:g} to {end:g}")
+        return value
 
     def _wrong(self, column: str, told: str) -> FormatError:
         return FormatError(
             f"row {self._number}, column {shorten(column)!r}: {told}", file=self._path, line=self._line, key=column
         )
+
+
+def _level(columns: ColumnMap, wanted: Column | None, answers: tuple[float | None, ...]) -> int | None:
+    given = [a for a in answers if a is not None]
+    if wanted is None or not given:
+        return None
+    low, high = sorted(wanted.scale or columns.scale)
+    return floor(1.5 + 4 * (sum(given) / len(given) - low) / (high - low))
 
 
 def _listed(names: set[str]) -> str:

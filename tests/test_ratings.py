@@ -50,7 +50,7 @@ def test_ratings_become_levels_and_blanks_none(tmp_path: Path) -> None:
         "d2,,Good morning.,,NA",
         "d2,,One moment.,4,1.5",
     )
-    first, second, third, fourth = rated_turns(path, columns())
+    first, second, third, fourth = (r.turn for r in rated_turns(path, columns()))
     assert [t.speaker for t in first.before.turns] == [Speaker.CALLER, Speaker.TRAINEE, Speaker.CALLER]
     assert first.before.turns[0].text == "It is broken.\nAgain!"
     assert (first.call, first.turn.index, first.turn.text) == ("d1", 3, "I am sorry, I will look.")
@@ -63,7 +63,7 @@ def test_jsonl_and_calls_of_their_own(tmp_path: Path) -> None:
     path = tmp_path / "ratings.jsonl"
     path.write_text('{"said": "Hello.", "score": 3}\n\n{"said": "Bye.", "score": null}\n', encoding="utf-8")
     found = rated_turns(path, columns("text: said\ndimensions: {closing: score}"))
-    assert [(t.call, t.levels[Dimension.CLOSING]) for t in found] == [("row 1", 3), ("row 2", None)]
+    assert [(r.turn.call, r.turn.levels[Dimension.CLOSING]) for r in found] == [("row 1", 3), ("row 2", None)]
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_the_bench_measures_only_what_was_rated(
     assert list(ours["dimensions"]) == ["calmness", "empathy"]
     assert (ours["turns"], ours["calls"], ours["tags"]) == (12, 6, {})
     assert "tags" not in capsys.readouterr().out
-    turns = rated_turns(tmp_path / "ratings.csv", columns())
+    turns = [r.turn for r in rated_turns(tmp_path / "ratings.csv", columns())]
     grader = clikit.evaluator()
     graded = [(t, grader.grade(t.turn, t.before, t.brief)) for t in turns]
     assert plain(measure(graded, (Dimension.EMPATHY,))["dimensions"]["empathy"]) == ours["dimensions"]["empathy"]
