@@ -25,11 +25,12 @@ from eval.bias import Bias
 from eval.corpus import GradedTurn, graded_turns, is_test
 from eval.intervals import plain
 from eval.measures import Pairs, levels, measure, raters
-from eval.people import compare, table
+from eval.people import compare, furthest, table
 from eval.ratings import ColumnMap, Rated, rated_turns
 from eval.reading import vectors
 from simulator.assessment import Assessment
-from simulator.errors import DataError
+from simulator.errors import DataError, ModelError
+from simulator.evaluator import batch
 from simulator.evaluator.grader import decided
 from simulator.evaluator.heads import load
 from simulator.opening import open_evaluator
@@ -86,13 +87,22 @@ def _call(turn: GradedTurn | Rated) -> str:
 def _of_people(
     evaluator: str, columns: ColumnMap, rated: list[Rated], models: Sequence[str], worst: int
 ) -> dict[str, Any]:
-    """Ratings of others need not be of whole calls, which is what can be read at once: turn by turn, then."""
     turns = [r.turn for r in rated]
-    ours = graded_in_calls(evaluator, turns)
+    ours = graded_as_they_go_on(evaluator, turns)
     dimensions = tuple(d for d in Dimension if d in columns.dimensions)
     figures = _of_levels(evaluator, turns, ours, dimensions, models, worst) if dimensions else {}
     found = compare(rated, ours, columns)
-    Console(width=150).print(table(found, f"ours, {evaluator}", columns.of))
+    console = Console(width=150)
+    console.print(table(found, f"ours, {evaluator}", columns.of))
+    for apart in furthest(rated, ours, columns)[:worst]:
+        console.print(
+            f"\n{apart.turns[0].turn.call}, {apart.question}: people {apart.people:.2f}, grader {apart.grader:.2f}; of a "
+            f"hundred the grader ranks it {abs(apart.higher) * 100:.0f} {'higher' if apart.higher > 0 else 'lower'}"
+        )
+        for one in apart.turns:
+            if one.turn.before.turns:
+                console.print(f"  caller: {one.turn.before.turns[-1].text}", markup=False)
+            console.print(f"  trainee: {one.turn.turn.text}", markup=False)
     return {**figures, "beside people": found}
 
 
@@ -127,6 +137,22 @@ def graded_in_calls(base: str, turns: Sequence[GradedTurn]) -> list[Assessment]:
     """As in a call, one turn after the other; `seconds` are what each took."""
     grader, _ = open_evaluator(base)
     return [grader.grade(t.turn, t.before, t.brief, cache_key=t.call) for t in track(turns, description="grading")]
+
+
+def graded_as_they_go_on(base: str, turns: Sequence[GradedTurn]) -> list[Assessment]:
+    """Ratings of others need not be of whole calls: what goes on in one is read at once (`simulator grade --input`), with
+    the grades of turn by turn. Raises ModelError for a turn that cannot be graded."""
+    grader, _ = open_evaluator(base)
+    found = []
+    for given in track(
+        batch.graded(grader, [batch.Asked(t.turn.text, t.before, t.brief, t.call) for t in turns]),
+        description="grading",
+        total=len(turns),
+    ):
+        if isinstance(given, ModelError):
+            raise given
+        found.append(given)
+    return found
 
 
 def show(figures: dict[str, Any], graded: Pairs, worst: int) -> None:

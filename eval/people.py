@@ -64,10 +64,23 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
-    """Rows are turns or calls: what each rater gave ([rows, raters], NaN: nothing), what the grader did, and the words."""
+class Apart:
+    """A turn, or a call with all its rated turns, that people and grader rank differently: the people's mean, the grader's
+    value, and how much higher the grader ranks it, as a share of all (-1 to 1)."""
 
-    units: tuple[str, ...]
+    question: str
+    turns: tuple[Rated, ...]
+    people: float
+    grader: float
+    higher: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """Rows are turns or calls: their turns, what each rater gave ([rows, raters], NaN: nothing), what the grader did, and the
+    words."""
+
+    turns: tuple[tuple[Rated, ...], ...]
     given: Array
     values: Array
     words: Array
@@ -81,6 +94,24 @@ def compare(
         name: _compared(about, _sides(rated, graded, name, about, columns.of == "call"), resamples)
         for name, (about, _) in columns.asked.items()
     }
+
+
+def furthest(rated: Sequence[Rated], graded: Sequence[Assessment], columns: ColumnMap) -> list[Apart]:
+    """All turns (or calls) of all questions, those first where people and grader are furthest apart."""
+    from scipy.stats import rankdata
+
+    found = []
+    for name, (about, _) in columns.asked.items():
+        side = _sides(rated, graded, name, about, columns.of == "call")
+        has = ~np.isnan(side.values)
+        means = np.nanmean(side.given[has], axis=1) if has.any() else np.array([])
+        values = side.values[has]
+        higher = (rankdata(values) - rankdata(means)) / max(len(values), 1)
+        turns = [t for t, h in zip(side.turns, has, strict=True) if h]
+        found += [
+            Apart(name, *row) for row in zip(turns, means.tolist(), values.tolist(), higher.tolist(), strict=True)
+        ]
+    return sorted(found, key=lambda a: -abs(a.higher))
 
 
 def linked(values: Array, ratings: Array, half: NDArray[np.bool_]) -> Array:
@@ -145,7 +176,7 @@ def _sides(rated: Sequence[Rated], graded: Sequence[Assessment], name: str, abou
         rows.setdefault(pair[0].turn.call if calls else str(number), []).append(pair)
     kept = [of for of in rows.values() if any(v is not None for v in of[0][0].given[name])]
     return _Side(
-        tuple(of[0][0].turn.call for of in kept),
+        tuple(tuple(r for r, _ in of) for of in kept),
         np.array([[np.nan if v is None else v for v in of[0][0].given[name]] for of in kept], dtype=float),
         np.array([_mean([v for _, a in of if (v := a.value(about)) is not None]) for of in kept], dtype=float),
         np.array([sum(len(r.turn.turn.text.split()) for r, _ in of) for of in kept], dtype=float),
@@ -158,7 +189,7 @@ def _mean(values: Sequence[float]) -> float:
 
 def _compared(about: Dimension, side: _Side, resamples: int) -> Compared:
     has = ~np.isnan(side.values)
-    units, given = [u for u, h in zip(side.units, has, strict=True) if h], side.given[has]
+    units, given = [t[0].turn.call for t, h in zip(side.turns, has, strict=True) if h], side.given[has]
     raters = given.shape[1] if given.ndim == 2 else 0
     half = _half(units)
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from eval import bench_evaluator, public_ratings
 from eval.intervals import plain
-from eval.people import compare, linked, spearman, weighted
+from eval.people import compare, furthest, linked, spearman, weighted
 from eval.ratings import ColumnMap, Rated, rated_turns
 from simulator.assessment import Assessment, DimensionScore
 from simulator.calibration.agreement import kappa
@@ -46,7 +46,7 @@ def graded(values: list[float | None]) -> list[Assessment]:
     none = DimensionScore(confidence=1.0, reason="not looked at")
     return [
         Assessment(
-            scores={d: none for d in Dimension}
+            scores=dict.fromkeys(Dimension, none)
             | {
                 Dimension.EMPATHY: none
                 if v is None
@@ -168,6 +168,19 @@ def test_several_raters_of_a_dimension_make_one_level(tmp_path: Path) -> None:
     assert rated[0].given == {"empathy": (1, 2, None)}
 
 
+def test_what_is_furthest_apart_comes_first(tmp_path: Path) -> None:
+    worth, given = raters(40, 0.2)
+    low, high = int(np.argmin(worth)), int(np.argmax(worth))
+    values = worth.tolist()
+    values[low] = 5.0
+    rated, columns = read(rows(tmp_path, given), ONE)
+    first, *rest = furthest(rated, graded(values), columns)
+    assert first.turns == (rated[low],) and (first.question, first.grader) == ("warmth", 5.0)
+    assert first.higher > 0.9 and first.people < 2 and len(rest) == 39
+    values[high] = None
+    assert all(a.turns != (rated[high],) for a in furthest(rated, graded(values), columns))
+
+
 def test_one_rater_has_nobody_to_agree_with(tmp_path: Path) -> None:
     worth, given = raters(30, 0.5)
     rated, columns = read(rows(tmp_path, given), ONE.replace("[a, b, c]", "a"))
@@ -182,10 +195,11 @@ def test_the_bench_prints_people_and_grader(
     _, given = raters(24, 0.8)
     path, output = rows(tmp_path, given), tmp_path / "figures.json"
     (tmp_path / "map.yaml").write_text(ONE.replace("empathy", "calmness"), encoding="utf-8")
-    rest = {"evaluator": "small", "model": None, "turn_by_turn": False, "worst": 0, "output": output}
+    rest = {"evaluator": "small", "model": None, "turn_by_turn": False, "worst": 2, "output": output}
     bench_evaluator.main(calls=None, ratings=path, columns=tmp_path / "map.yaml", limit=20, **rest)  # type: ignore[arg-type]
     told = capsys.readouterr().out
     assert "people (3)" in told and "grader minus people" in told and "length in words" in told
+    assert told.count("the grader ranks it") == 2 and "trainee: well" in told
     figures = json.loads(output.read_text())
     assert list(figures) == ["beside people"]
     grader = clikit.evaluator()
@@ -249,5 +263,5 @@ def test_public_files_become_rows_that_their_map_reads(tmp_path: Path) -> None:
 
 
 def test_a_public_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="has no wikipedia.annotated.csv"):
+    with pytest.raises(DataError, match=r"has no wikipedia\.annotated\.csv"):
         public_ratings.main(public_ratings.Set.POLITENESS, tmp_path, tmp_path / "out.jsonl", None)
