@@ -25,7 +25,7 @@ from simulator.settings import settings
 COMPILES = "SIMULATOR_COMPILES"
 """Set in the process that compiles for the others."""
 _log = logging.getLogger(__name__)
-SOURCES = ("kernels.py", "passes.py", "vectors.py")
+SOURCES = ("kernels.py", "passes.py", "tiles.py", "vectors.py")
 F = TypeVar("F", bound=Callable[..., Any])
 HALF, MIDDLE, MOST = np.float32(0.5), np.float32(128.5), np.float32(127.0)
 """Bytes are 1 to 255 around 128; the conversion cuts, hence the half."""

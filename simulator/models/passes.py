@@ -27,49 +27,28 @@ from simulator.models.kernels import (
     taken,
     turned,
 )
+from simulator.models.tiles import FEW, bytes_taken, half_bytes_taken, queries_taken, scores_taken
 from simulator.models.vectors import (
     CHANNELS,
     STRETCH,
     STRETCH_BYTES,
     add_one,
-    double_1,
-    double_2,
-    double_4,
-    double_8,
     floats_at,
     give_way,
     greatest,
-    half_byte_1,
-    half_byte_2,
-    half_byte_3,
-    half_byte_4,
     integers_at,
     put_at,
     put_half,
-    row_tile_1,
-    row_tile_3,
-    row_tile_4,
-    row_tile_6,
-    row_tile_8,
     seen_at,
-    single_1,
-    single_2,
-    single_4,
-    single_8,
     unpack,
-    wide_tile_1,
-    wide_tile_3,
-    wide_tile_4,
 )
 
-BLOCK = 16
-"""Tokens whose keys lie side by side on a tape."""
+BLOCK = CHANNELS
+"""Tokens whose keys lie side by side on a tape: as many as a tile takes."""
 SPAN = 64
 """Tokens by which scores of attention are counted, so that a sum over them is always made of the same vectors."""
 QUERIES = 8
 """Queries of a head that go through the keys together."""
-FEW = 4
-"""Rows that take weights in half bytes as they are."""
 UNSEEN = np.float32(-3.0e38)
 PATIENCE = 2000
 """How often a thread looks for the others before it lets another have its core."""
@@ -162,7 +141,7 @@ def _multiplied(
     scales = numba.carray(floats_at(scale), blocks * CHANNELS)
     offsets = numba.carray(integers_at(offset), blocks * CHANNELS)
     whole = room[: 8 * 2 * CHANNELS].view(np.int32)
-    to, x, fours = np.intp(whole.ctypes.data), np.intp(digits.first.ctypes.data), width // 4
+    to, x = np.intp(whole.ctypes.data), np.intp(digits.first.ctypes.data)
     # Few rows take half bytes as they come from memory; for more they are made bytes once, near at hand.
     few = halved != 0 and rows <= FEW
     near = (np.intp(bytes_room.ctypes.data) + 63) // 64 * 64
@@ -179,34 +158,10 @@ def _multiplied(
             held = near
         row = 0
         while row < rows:
-            left, at = rows - row, x + row * width
-            count = rows if few else 8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1
             if few:
-                if count == 4:
-                    half_byte_4(held, at, width, stretches, to)
-                elif count == 3:
-                    half_byte_3(held, at, width, stretches, to)
-                elif count == 2:
-                    half_byte_2(held, at, width, stretches, to)
-                else:
-                    half_byte_1(held, at, width, stretches, to)
-            elif double:
-                if count == 8:
-                    double_8(held, at, width, fours, to)
-                elif count == 4:
-                    double_4(held, at, width, fours, to)
-                elif count == 2:
-                    double_2(held, at, width, fours, to)
-                else:
-                    double_1(held, at, width, fours, to)
-            elif count == 8:
-                single_8(held, at, width, fours, to)
-            elif count == 4:
-                single_4(held, at, width, fours, to)
-            elif count == 2:
-                single_2(held, at, width, fours, to)
+                count = half_bytes_taken(held, x, width, stretches, rows, to)
             else:
-                single_1(held, at, width, fours, to)
+                count = bytes_taken(held, x + row * width, width, double, rows - row, to)
             for r in range(count):
                 line, found = out[row + r, first : first + channels], whole[r * channels : (r + 1) * channels]
                 for c in range(channels):
@@ -296,25 +251,10 @@ def _attended(
     at = np.intp(queries.ctypes.data) + 4 * ((s.begin * sizes.heads + group * each * s.count) + first) * head
     to = np.intp(scores.ctypes.data)
     for begin in range(0, longest, 2 * BLOCK):
-        held, apart = keys + 2 * begin * head, BLOCK * head
         q = 0
         while q < count:
-            where, line = at + 4 * q * head, to + 4 * (begin + q * span)
-            if count - q == 8:
-                row_tile_8(where, head, held, BLOCK, apart, head, line, span)
-                q += 8
-            elif count - q >= 6:
-                row_tile_6(where, head, held, BLOCK, apart, head, line, span)
-                q += 6
-            elif count - q >= 4:
-                row_tile_4(where, head, held, BLOCK, apart, head, line, span)
-                q += 4
-            elif count - q == 3:
-                row_tile_3(where, head, held, BLOCK, apart, head, line, span)
-                q += 3
-            else:
-                row_tile_1(where, head, held, BLOCK, apart, head, line, span)
-                q += 1
+            line = to + 4 * (begin + q * span)
+            q += queries_taken(keys + 2 * begin * head, at + 4 * q * head, head, count - q, line, span)
     for q in range(count):
         line = scores[q * span : (q + 1) * span]
         token = (first + q) % s.count
@@ -334,19 +274,10 @@ def _attended(
         room[QUERIES * head + q] = ONE / total
     found = np.intp(room.ctypes.data)
     for column in range(0, head, 64):
-        held = values + 2 * column
         q = 0
         while q < count:
-            where, line = to + 4 * q * span, found + 4 * (q * head + column)
-            if count - q == 6 or count - q == 3:
-                wide_tile_3(where, span, held, head, BLOCK, longest, line, head)
-                q += 3
-            elif count - q >= 4:
-                wide_tile_4(where, span, held, head, BLOCK, longest, line, head)
-                q += 4
-            else:
-                wide_tile_1(where, span, held, head, BLOCK, longest, line, head)
-                q += 1
+            line = found + 4 * (q * head + column)
+            q += scores_taken(to + 4 * q * span, span, values + 2 * column, head, longest, count - q, line)
     for q in range(count):
         h, token = group * each + (first + q) // s.count, (first + q) % s.count
         out = seen[s.begin + token, h * head : (h + 1) * head]
