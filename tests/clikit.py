@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import Any
 
 import builders
 import numpy as np
@@ -21,6 +25,15 @@ from simulator.evaluator.heads import DIMENSIONS, OUTPUTS, TAGS, Heads
 from simulator.evaluator.signals import COUNT
 from simulator.models.scripted import ScriptedModel
 from simulator.settings import settings
+
+ROOT = Path(__file__).parents[1]
+CALL = ("--persona", "indecisive", "--scenario", "parcel_lost")
+ROW: dict[str, Any] = {
+    "id": "a",
+    "scenario": {"business": "a shop", "issue": "A kettle never came."},
+    "history": [{"role": "caller", "text": "Where is it?"}],
+    "turn": "I am sorry. I will refund it today.",
+}
 
 
 @dataclass
@@ -45,6 +58,18 @@ class Terminal:
         out, err = self._capsys.readouterr()
         assert "Traceback" not in out + err, err
         return Ran(code, out, err)
+
+
+def rows(text: str) -> list[dict[str, Any]]:
+    """What lines of JSON say."""
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def command(*arguments: str, **more: Any) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, with nothing scripted."""
+    return subprocess.run(
+        [sys.executable, "-m", "simulator", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=120, **more
+    )
 
 
 def random_heads(width: int = 16, layers: Sequence[int] = (1, 2)) -> Heads:
@@ -93,4 +118,17 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
             handler.close()
 
 
-__all__ = ["Ran", "Terminal", "builders", "evaluator", "random_heads", "terminal", "voice"]
+__all__ = [
+    "CALL",
+    "ROOT",
+    "ROW",
+    "Ran",
+    "Terminal",
+    "builders",
+    "command",
+    "evaluator",
+    "random_heads",
+    "rows",
+    "terminal",
+    "voice",
+]

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from builders import BEGAN, assessment, play, started
+from ratingkit import rated, sample, scale
 from sqlalchemy import select
-from test_calibration import rated, sample, scale
 
 from simulator.errors import FormatError, StoreError
 from simulator.settings import settings

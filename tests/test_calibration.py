@@ -1,4 +1,4 @@
-"""A rater beside the machine: figures of agreement, the scale that follows from them, and how both are kept."""
+"""A set of turns rated beside the machine: drawn, told as results, kept, and handled at the terminal."""
 
 from __future__ import annotations
 
@@ -8,201 +8,25 @@ from pathlib import Path
 from random import Random
 from shutil import copy
 
-import numpy as np
 import pytest
 from builders import BEGAN, assessment, play
 from clikit import Terminal, terminal
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import cohen_kappa_score
+from ratingkit import graded, rated, sample, scale
 
-from simulator.assessment import Assessment
 from simulator.calibration import agreement as figures
 from simulator.calibration import turns as pool
 from simulator.calibration.export import FORMAT, ratings_jsonl
-from simulator.calibration.offsets import FEWEST, IDENTITY, apply, fit, moved, shrunk
-from simulator.calibration.records import OffsetMap, Rating, RatingSession
+from simulator.calibration.records import Rating, RatingSession
 from simulator.calibration.results import results
-from simulator.calibration.scaled import Scaled, machine_of
 from simulator.call import fold
 from simulator.errors import DataError, StoreError, UnknownNameError
-from simulator.scenario import Brief
 from simulator.store import Store, open_store
-from simulator.transcript import Speaker, Transcript, Turn
-from simulator.vocabulary import Dimension, TurnsFrom
+from simulator.transcript import Speaker
+from simulator.vocabulary import Dimension
 
 __all__ = ["terminal"]
-LEVELS = st.lists(st.integers(1, 5), min_size=1, max_size=40)
-PAIRS = st.lists(st.tuples(st.integers(1, 5), st.integers(1, 5)), min_size=2, max_size=40)
-RATED = st.lists(st.tuples(st.floats(1, 5), st.integers(1, 5)), min_size=0, max_size=40)
-
-
-# ---- figures ----
-
-
-@given(PAIRS)
-@settings(deadline=None)
-def test_kappa_is_that_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
-    a, b = [x for x, _ in pairs], [y for _, y in pairs]
-    if len({*a, *b}) == 1:
-        assert figures.kappa(a, b) is None
-        return
-    ours = figures.kappa(a, b)
-    theirs = cohen_kappa_score(a, b, weights="quadratic", labels=[1, 2, 3, 4, 5])
-    assert ours == pytest.approx(theirs, abs=1e-9)
-    assert ours == pytest.approx(figures.kappa(b, a))
-
-
-@given(LEVELS)
-@settings(deadline=None)
-def test_one_agrees_with_oneself(levels: list[int]) -> None:
-    assert figures.kappa(levels, levels) == (pytest.approx(1.0) if len(set(levels)) > 1 else None)
-    found = figures.agreement(levels, levels)
-    if len(levels) >= figures.FEWEST:
-        assert (found.exact, found.within_one, found.bias) == (1.0, 1.0, 0.0)
-    else:
-        assert found.kappa is None
-        assert found.why
-
-
-@settings(max_examples=30, deadline=None)
-@given(PAIRS)
-def test_an_interval_holds_what_was_seen(pairs: list[tuple[int, int]]) -> None:
-    found = figures.agreement([a for a, _ in pairs], [b for _, b in pairs])
-    for value, ends in ((found.kappa, found.kappa_interval), (found.bias, found.bias_interval)):
-        if value is not None and ends is not None:
-            assert ends[0] - 1e-9 <= ends[1]
-    if found.bias is not None and found.bias_interval is not None:
-        assert found.bias_interval[0] - 0.35 <= found.bias <= found.bias_interval[1] + 0.35
-
-
-def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
-    rng, covered = np.random.default_rng(3), 0
-    big = rng.integers(1, 6, 100_000)
-    noisy = np.clip(big + rng.choice([-1, 0, 0, 1], 100_000), 1, 5)
-    truth = figures.kappa(list(big), list(noisy))
-    assert truth is not None
-    for trial in range(150):
-        pick = rng.integers(0, 100_000, 24)
-        ends = figures.agreement([int(x) for x in big[pick]], [int(x) for x in noisy[pick]], seed=trial).kappa_interval
-        assert ends is not None
-        covered += ends[0] <= truth <= ends[1]
-    assert 0.86 <= covered / 150 <= 1.0
-
-
-def test_applicability_and_consistency_count_what_is_not_a_level_too() -> None:
-    assert figures.applicability([1, None, 3, None], [2, None, None, 4]) == figures.Applicability(4, 2, 1, 1)
-    assert figures.consistency([1, None, 3, None, 5], [1, None, 4, 4, 3]) == figures.Consistency(5, 2, 3)
-
-
-def test_lists_of_different_length_are_refused() -> None:
-    with pytest.raises(ValueError, match="3 levels of one rater"):
-        figures.agreement([1, 2, 3], [1, 2])
-
-
-# ---- the map ----
-
-
-@given(RATED)
-@settings(deadline=None)
-def test_a_map_never_goes_down_and_stays_within_the_levels(rated: list[tuple[float, int]]) -> None:
-    knots = shrunk(np.array([x for x, _ in rated]), np.array([float(y) for _, y in rated]))
-    assert list(knots) == sorted(knots)
-    assert 1 <= knots[0] <= knots[-1] <= 5
-    values = [moved(v, knots) for v in np.linspace(1, 5, 17)]
-    assert values == sorted(values)
-    assert all(1 <= v <= 5 for v in values)
-
-
-@given(LEVELS)
-@settings(deadline=None)
-def test_a_rater_who_says_what_the_machine_says_moves_nothing(levels: list[int]) -> None:
-    found = fit([float(v) for v in levels], levels)
-    assert found.knots is None
-    assert found.why
-    assert shrunk(np.array(levels, float), np.array(levels, float)) == IDENTITY
-
-
-@pytest.mark.parametrize(("n", "most"), [(0, 0.0), (2, 0.7), (8, 1.0)])
-def test_few_ratings_move_it_little(n: int, most: float) -> None:
-    x = np.array([3.0] * n)
-    shift = 3.0 - shrunk(x, x - 1)[2]
-    assert 0 <= shift <= most
-    assert shift < 3.0 - shrunk(np.full(n + 20, 3.0), np.full(n + 20, 2.0))[2] <= 1.0
-
-
-def test_a_stricter_rater_is_learnt_and_noise_is_not_kept_for_worse() -> None:
-    rng = np.random.default_rng(1)
-    helped, kept_on_noise, harm = 0, 0, list[float]()
-    for _ in range(60):
-        x = rng.uniform(1, 5, 24)
-        strict = np.clip(np.round(x - 0.7 + rng.normal(0, 0.6, 24)), 1, 5)
-        found = fit(list(x), list(strict))
-        helped += found.knots is not None and moved(3.5, found.knots) < 3.3
-        same = fit(list(x), list(np.clip(np.round(x + rng.normal(0, 0.6, 24)), 1, 5)))
-        if same.knots is not None:
-            kept_on_noise += 1
-            harm.append(max(abs(a - b) for a, b in zip(same.knots, IDENTITY, strict=True)))
-    assert helped >= 55
-    assert kept_on_noise <= 20
-    assert max(harm, default=0.0) < 0.7  # never far, and within 1 to 5 (the ends are pulled in by clipping)
-
-
-def test_too_few_ratings_make_no_map() -> None:
-    found = fit([3.0] * (FEWEST - 1), [1.0] * (FEWEST - 1))
-    assert found.knots is None
-    assert str(FEWEST) in found.why
-
-
-def scale(**overrides: object) -> OffsetMap:
-    fields = {
-        "name": "Acme", "version": 2, "made_at": BEGAN, "made_by": "Rowan", "grader": "scripted", "n": 24,
-        "maps": {Dimension.EMPATHY: (1, 1, 2, 3, 4), Dimension.CLOSING: (2, 3, 4, 5, 5)},
-    }  # fmt: skip
-    return OffsetMap.model_validate(fields | overrides)
-
-
-def test_what_was_written_for_the_machines_level_says_that_the_level_moved() -> None:
-    before = assessment(empathy=4)
-    score = before.scores[Dimension.EMPATHY].model_copy(update={"rationale": "It is about this issue."})
-    after = apply(before.model_copy(update={"scores": {**before.scores, Dimension.EMPATHY: score}}), scale())
-    told = "It is about this issue. The machine's 4 is a 3 on the scale Acme 2."
-    assert after.scores[Dimension.EMPATHY].rationale == told
-
-
-def test_grades_move_are_named_and_say_from_where() -> None:
-    before = assessment(empathy=4, solution=2, closing=None)
-    after = apply(before, scale())
-    assert after.levels == before.levels | {Dimension.EMPATHY: 3}
-    assert after.value(Dimension.EMPATHY) == 3.0
-    assert "moved from 4 by Acme 2" in after.scores[Dimension.EMPATHY].reason
-    assert after.scores[Dimension.EMPATHY].probabilities == ()
-    assert after.scores[Dimension.SOLUTION] == before.scores[Dimension.SOLUTION]
-    assert after.scores[Dimension.CLOSING] == before.scores[Dimension.CLOSING]  # does not apply: it stays so
-    assert after.grader == "scripted, offsets Acme 2"
-    assert Assessment.model_validate_json(after.model_dump_json()) == after
-    assert apply(after, scale()) == after  # on a scale already
-    assert apply(before, scale(grader="another")) == before
-
-
-@given(st.floats(1, 5), st.lists(st.floats(1, 5), min_size=5, max_size=5))
-@settings(deadline=None)
-def test_no_grade_leaves_the_levels(value: float, knots: list[float]) -> None:
-    before = assessment(empathy=3)
-    score = before.scores[Dimension.EMPATHY].model_copy(update={"value": value, "level": round(value)})
-    before = before.model_copy(update={"scores": {**before.scores, Dimension.EMPATHY: score}})
-    after = apply(before, scale(maps={Dimension.EMPATHY: sorted(knots)}))
-    level, moved_to = after.level(Dimension.EMPATHY), after.value(Dimension.EMPATHY)
-    assert level in (1, 2, 3, 4, 5)
-    assert moved_to is not None
-    assert 1 <= moved_to <= 5
-    assert abs(level - moved_to) <= 0.5
-
-
-def test_a_map_that_goes_down_is_no_map() -> None:
-    with pytest.raises(ValueError, match="goes down"):
-        scale(maps={Dimension.EMPATHY: (1, 2, 3, 2, 5)})
-
 
 # ---- turns ----
 
@@ -254,29 +78,6 @@ def test_own_turns_are_of_calls_that_have_ended() -> None:
 # ---- results ----
 
 
-def sample(**overrides: object) -> RatingSession:
-    fields = {
-        "id": "s" * 32, "owner": "ann", "rater": "Rowan", "organisation": "Acme", "source": TurnsFrom.SHIPPED,
-        "seed": 1, "made_at": BEGAN, "turns": pool.draw(1),
-    }  # fmt: skip
-    return RatingSession.model_validate(fields | overrides)
-
-
-def rated(session: RatingSession, empathy: int = 0) -> dict[int, Rating]:
-    """The reference labels as ratings, empathy moved."""
-    out = {}
-    for position, turn in enumerate(session.turns):
-        levels = dict(turn.reference or {})
-        if levels[Dimension.EMPATHY] is not None:
-            levels[Dimension.EMPATHY] = min(5, max(1, levels[Dimension.EMPATHY] + empathy))
-        out[position] = Rating(position=position, at=BEGAN + position, levels=levels)
-    return out
-
-
-def graded(session: RatingSession) -> dict[str, Assessment]:
-    return {t.id: assessment(**{d.value: v for d, v in (t.reference or {}).items()}) for t in session.turns}
-
-
 def test_results_say_who_is_stricter_and_what_would_change() -> None:
     session = sample()
     found = results(session, rated(session, -1), graded(session), grader="scripted", at=BEGAN)
@@ -305,28 +106,6 @@ def test_what_the_machine_could_not_grade_is_counted_not_invented() -> None:
     assert (found.rated, found.ungraded) == (pool.TURNS - 4, 4)
     nothing = results(session, {}, {}, grader="scripted", at=BEGAN)
     assert all(of.agreement.kappa is None and of.agreement.why for of in nothing.dimensions.values())
-
-
-# ---- a grader on a scale ----
-
-
-class Machine:
-    name = "scripted"
-
-    def grade(self, turn: Turn, transcript: Transcript, scenario: Brief, *, cache_key: str | None = None) -> Assessment:
-        return assessment(empathy=4)
-
-
-def test_a_scaled_grader_follows_what_is_in_use() -> None:
-    used: list[OffsetMap | None] = [None]
-    grader = Scaled(Machine(), lambda: used[-1])
-    turn, brief = Turn(0, Speaker.TRAINEE, "Hello."), Brief("a shop", "a kettle")
-    assert (grader.name, grader.grade(turn, Transcript(), brief).grader) == ("scripted", "scripted")
-    used.append(scale())
-    assert grader.name == grader.grade(turn, Transcript(), brief).grader == "scripted, offsets Acme 2"
-    used.append(scale(grader="heads-small 7, rubric 9"))  # made for another grader: it rests
-    assert grader.name == grader.grade(turn, Transcript(), brief).grader == "scripted"
-    assert machine_of(grader).name == machine_of(machine_of(grader)).name == "scripted"
 
 
 # ---- kept ----

@@ -1,22 +1,14 @@
-"""The second opinion: typed decisions of any model, given in the background, shown beside the grades, never in the way."""
+"""The second opinion: typed decisions of any model, told in the stream and shown beside the grades, never in the way."""
 
 from __future__ import annotations
 
 import json
 import math
-import threading
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from builders import ScriptedGrader, ScriptedVoice, assessment, drain, persona, play, scenario, session, started
-from clikit import Terminal, evaluator, voice
-from pytest_httpserver import HTTPServer
-from werkzeug import Request, Response
+from builders import assessment, drain, play, session, started
+from opinionkit import BEFORE, BRIEF, OPTIONS, SAID, opinion
 
-from simulator import opening
 from simulator.app.opinion_view import other_view
 from simulator.app.turn_view import trainee_turn
 from simulator.assessment import Assessment
@@ -26,36 +18,13 @@ from simulator.debrief.agreement import agreement
 from simulator.errors import CallError, ModelError, ServerError
 from simulator.evaluator.second_opinion import Failed, SecondOpinion
 from simulator.events import EVENT, SecondOpinionGiven, StoredEvent
-from simulator.models import DecidingModel, LocalModel, ScriptedModel, ServerModel, open_model
+from simulator.models import DecidingModel, LocalModel, ScriptedModel, open_model
 from simulator.models.base import GivenUp
-from simulator.opinions import CLOSED, TOO_BUSY, Job, Opinions
 from simulator.prompts import as_data
-from simulator.rehearsal import Choices, Rehearsal, Rehearsals
 from simulator.report import render, transcript_jsonl
 from simulator.session import branch
-from simulator.settings import Settings, settings
-from simulator.store import open_store
-from simulator.transcript import Speaker, Transcript, Turn
+from simulator.transcript import Speaker, Turn
 from simulator.vocabulary import Dimension
-
-pytest_plugins = ["clikit"]
-BRIEF = scenario().brief
-SAID = Turn(2, Speaker.TRAINEE, "I am sorry. I will refund the £40 today.")
-BEFORE = (
-    Transcript()
-    .plus(Speaker.TRAINEE, "Good morning.")
-    .plus(Speaker.CALLER, "My kettle has not come, and nobody helps!")
-)
-OPTIONS = ("n/a", "1", "2", "3", "4", "5")
-
-
-def says(*weights: float) -> Callable[[tuple[str, ...], tuple[str, ...]], tuple[float, ...]]:
-    """Those weights for n/a and levels 1 to 5; without the first where n/a is not offered."""
-    return lambda _segments, options: weights[len(weights) - len(options) :]
-
-
-def opinion(*weights: float, **more: Any) -> SecondOpinion:
-    return SecondOpinion(ScriptedModel(decisions=says(*weights), name="other"), **more)
 
 
 def graded(second: SecondOpinion) -> Assessment:
@@ -182,110 +151,6 @@ def test_a_local_model_decides_alike_with_and_without_cache() -> None:
         model.decide(prompt, OPTIONS)
 
 
-# ---- a server ----
-
-
-def chat(text: str | None, tops: list[tuple[str, float]] | None = None) -> dict[str, Any]:
-    """A chat completion that says `text`; `tops`: first token's alternatives with their probabilities."""
-    choice: dict[str, Any] = {
-        "index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text},
-    }  # fmt: skip
-    if tops is not None:
-        ranked = [{"token": t, "logprob": math.log(p), "bytes": None} for t, p in tops]
-        choice["logprobs"] = {"content": [{**ranked[0], "top_logprobs": ranked}]}
-    return {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-
-
-Answer = Callable[[dict[str, Any]], Any]
-
-
-@pytest.fixture
-def serving(httpserver: HTTPServer) -> Callable[..., ServerModel]:
-    """A model on a real server that answers with what `answer` makes of the request."""
-
-    def opened(answer: Answer, **options: Any) -> ServerModel:
-        def handle(request: Request) -> Response:
-            made = answer(json.loads(request.get_data()))
-            return made if isinstance(made, Response) else Response(json.dumps(made), content_type="application/json")
-
-        httpserver.expect_request("/v1/chat/completions").respond_with_handler(handle)
-        address = httpserver.url_for("/v1") + "#m"
-        return ServerModel(address, check=False, max_retries=0, **options)
-
-    return opened
-
-
-def refused() -> Response:
-    body = {"error": {"message": "unknown argument"}}
-    return Response(json.dumps(body), 400, content_type="application/json")
-
-
-def test_a_server_that_tells_probabilities(serving: Callable[..., ServerModel]) -> None:
-    asked: list[dict[str, Any]] = []
-
-    def answer(request: dict[str, Any]) -> dict[str, Any]:
-        asked.append(request)
-        return chat("4", [("4", 0.5), (" 5", 0.2), ("N", 0.1), ("Four", 0.1)])
-
-    found = serving(answer).decide(("The rubric.", "The call.", "Level:"), OPTIONS)
-    assert found == pytest.approx((0.125, 0, 0, 0, 0.625, 0.25))
-    assert asked[0]["top_logprobs"] == 20
-    assert asked[0]["messages"][0] == {"role": "system", "content": "The rubric."}
-    assert asked[0]["messages"][1]["content"].endswith("nothing else: n/a, 1, 2, 3, 4, 5.")
-
-
-def test_a_server_that_only_follows_a_schema(serving: Callable[..., ServerModel]) -> None:
-    ways: list[str] = []
-
-    def answer(request: dict[str, Any]) -> Any:
-        ways.append("logprobs" if "logprobs" in request else "schema" if "response_format" in request else "plain")
-        if "logprobs" in request:
-            return refused()
-        assert request["response_format"]["json_schema"]["schema"]["properties"]["answer"]["enum"] == list(OPTIONS)
-        return chat('{"answer": "n/a"}')
-
-    model = serving(answer)
-    assert model.decide(("a",), OPTIONS) == (1, 0, 0, 0, 0, 0)
-    assert model.decide(("a",), OPTIONS) == (1, 0, 0, 0, 0, 0)
-    assert ways == ["logprobs", "schema", "schema"], "what a server refuses is not asked again"
-
-
-@pytest.mark.parametrize("said", ["3", " 3.\n", '"3"', "3", '{"level": 3}'])
-def test_a_server_that_just_answers(serving: Callable[..., ServerModel], said: str) -> None:
-    plain = serving(lambda request: chat(said) if "response_format" not in request else refused())
-    assert plain.decide(("a",), OPTIONS) == (0, 0, 0, 1, 0, 0)
-
-
-@pytest.mark.parametrize(
-    "made",
-    [
-        chat("I would say 3 or 4."), chat(None), chat("33"), {"choices": []}, {"choices": [{"index": 0}]}, {"id": 4},
-        chat("Sure", [("Sure", 0.9), ("4", 0.1)]),
-        {"choices": [{"message": {"content": ["3"]}, "logprobs": {"content": [{"token": 7, "top_logprobs": 3}]}}]},
-        Response("<html>Log in</html>", content_type="text/html"), Response("{half", content_type="application/json"),
-        Response("[]", content_type="application/json"), Response("", 500),
-    ],
-)  # fmt: skip
-def test_garbage_is_no_grade_but_a_sentence(serving: Callable[..., ServerModel], made: Any) -> None:
-    given = SecondOpinion(serving(lambda _: made)).grade(SAID, BEFORE, BRIEF)
-    assert isinstance(given, Failed)
-    assert "model server" in given.reason or "OpenAI-compatible" in given.reason, given.reason
-
-
-def test_a_server_that_is_down_or_slow(serving: Callable[..., ServerModel]) -> None:
-    def slow(_: object) -> dict[str, Any]:
-        time.sleep(0.6)
-        return chat("3")
-
-    given = SecondOpinion(serving(slow, timeout=0.2)).grade(SAID, BEFORE, BRIEF)
-    assert isinstance(given, Failed)
-    assert "did not answer within 0.2 seconds" in given.reason
-    down = ServerModel("http://127.0.0.1:9/v1#m", check=False, max_retries=0)
-    given = SecondOpinion(down).grade(SAID, BEFORE, BRIEF)
-    assert isinstance(given, Failed)
-    assert "is it running?" in given.reason
-
-
 # ---- the stream ----
 
 
@@ -339,209 +204,6 @@ def test_a_second_try_keeps_the_opinions_on_the_turns_it_keeps() -> None:
     assert not any(e.kind == "call_paused" for e in kept)
 
 
-# ---- stored calls ----
-
-
-class Slow:
-    """Decisions that wait for leave to be made."""
-
-    def __init__(self) -> None:
-        self.may, self.begun = threading.Event(), threading.Event()
-
-    def __call__(self, _: object, options: tuple[str, ...]) -> tuple[float, ...]:
-        self.begun.set()
-        assert self.may.wait(20)
-        return (1.0,) * len(options)
-
-
-class Home:
-    """Rehearsals over a real store, with a second opinion from a scripted model."""
-
-    def __init__(self, folder: Path) -> None:
-        self.store = open_store(folder / "calls.db")
-        self.opened: list[Rehearsals] = []
-
-    def __call__(self, decisions: Any, *, waiting: int = 8, read_ahead: bool = False) -> Rehearsals:
-        second = SecondOpinion(ScriptedModel(decisions=decisions, name="other"))
-        if not read_ahead:
-            second.read_ahead = lambda *_: None  # type: ignore[method-assign]
-        made = Rehearsals(ScriptedVoice(), ScriptedGrader(), self.store, second=second)
-        assert made.opinions is not None
-        made.opinions._most = waiting
-        self.opened.append(made)
-        return made
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Home]:
-    home = Home(tmp_path)
-    yield home
-    for rehearsals in home.opened:
-        rehearsals.close()
-    home.store.close()
-
-
-def begun(rehearsals: Rehearsals) -> Rehearsal:
-    return rehearsals.start(Choices(persona(), scenario(), seed=7), owner="o")
-
-
-def settled(rehearsals: Rehearsals) -> None:
-    assert rehearsals.opinions is not None
-    assert rehearsals.opinions.settled(20)
-
-
-def test_opinions_are_stored_in_the_background_and_read_back(home: Home) -> None:
-    rehearsals = home(says(0.1, 0, 0, 0, 0, 0.9), read_ahead=True)
-    call = begun(rehearsals)
-    drain(call.submit("Hello, this is Sam."))
-    settled(rehearsals)
-    drain(call.submit("I am sorry."))
-    settled(rehearsals)
-    assert {t: s.assessment.level(Dimension.EMPATHY) for t, s in call.call.seconds.items() if s.assessment} == {
-        0: 5,
-        2: 5,
-    }
-    assert fold(home.store.events(call.id)).seconds == call.call.seconds
-    drain(call.end())
-    assert fold(home.store.events(call.id)).ended is not None
-
-
-def test_an_opinion_that_comes_after_the_call_is_kept(home: Home) -> None:
-    wait = Slow()
-    rehearsals = home(wait)
-    call = begun(rehearsals)
-    drain(call.submit("Hello, this is Sam."))
-    drain(call.end())
-    assert call.call.seconds == {}
-    rehearsals.put_away(call.id)  # nobody has it open any more
-    wait.may.set()
-    settled(rehearsals)
-    assert fold(home.store.events(call.id)).seconds[0].assessment is not None
-
-
-def test_a_failing_judge_harms_no_session(home: Home) -> None:
-    def broken(*_: object) -> tuple[float, ...]:
-        raise ServerError("the model server is down.")
-
-    rehearsals, without = home(broken), Rehearsals(ScriptedVoice(), ScriptedGrader(), home.store)
-    calls = [begun(rehearsals), begun(without)]
-    for text in ("Hello, this is Sam.", "I am sorry, I will refund it today.", "Anything else?"):
-        for call in calls:
-            drain(call.submit(text))
-        settled(rehearsals)
-    one, two = (c.call for c in calls)
-    assert (one.state, one.transcript, one.grades) == (two.state, two.transcript, two.grades)
-    assert {s.reason for s in one.seconds.values()} == {"the model server is down."}
-    assert len(one.seconds) == 3
-
-
-def test_a_full_queue_is_told_and_the_call_does_not_wait(home: Home) -> None:
-    wait = Slow()
-    rehearsals = home(wait, waiting=1)
-    call = begun(rehearsals)
-    drain(call.submit("Turn one."))
-    assert wait.begun.wait(20)
-    began = time.monotonic()
-    for n in range(3):
-        drain(call.submit(f"Turn {n} of more."))
-    assert time.monotonic() - began < 5
-    assert [s.reason for s in call.call.seconds.values()] == [TOO_BUSY.reason] * 2
-    wait.may.set()
-    settled(rehearsals)
-    assert [s.reason for _, s in sorted(call.call.seconds.items())] == ["", "", TOO_BUSY.reason, TOO_BUSY.reason]
-
-
-def test_a_turn_being_played_goes_first(home: Home) -> None:
-    made: list[int] = []
-    rehearsals = home(lambda _, options: (made.append(1), (1.0,) * len(options))[1])
-    call, other = begun(rehearsals), begun(rehearsals)
-    turn = call.submit("Hello, this is Sam.")
-    next(turn)
-    drain(other.submit("Hello, this is Sam."))
-    time.sleep(0.1)
-    assert made == [], "a turn is being played"
-    for _ in turn:
-        pass
-    settled(rehearsals)
-    assert len(made) == 8
-    assert all(0 in c.call.seconds for c in (call, other))
-
-
-def test_an_opinion_that_comes_in_the_middle_of_a_turn_waits_for_its_end(home: Home) -> None:
-    rehearsals = home(says(*[1.0] * 6))
-    call = begun(rehearsals)
-    drain(call.submit("Hello, this is Sam."))
-    settled(rehearsals)
-    turn = call.submit("I am sorry.")
-    next(turn)
-    call.take_opinion(0, Failed("again"))
-    assert call.call.seconds[0].reason == ""
-    for _ in turn:
-        pass
-    assert call.call.seconds[0].reason == "again"
-    assert fold(home.store.events(call.id)).seconds[0].reason == "again"
-
-
-def test_opinions_and_turns_from_many_threads_keep_one_order(home: Home) -> None:
-    rehearsals = home(says(*[1.0] * 6))
-    call = begun(rehearsals)
-    drain(call.submit("Hello."))
-
-    def many() -> None:
-        for _ in range(15):
-            call.take_opinion(0, Failed("again"))
-
-    threads = [threading.Thread(target=many) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for n in range(5):
-        drain(call.submit(f"Turn {n}."))
-    for thread in threads:
-        thread.join()
-    settled(rehearsals)
-    assert sum(e.kind == "second_opinion_given" for e in call.events) == 30 + 6
-    assert tuple(home.store.events(call.id)) == call.events
-
-
-def test_a_deleted_call_and_a_store_that_fails_stop_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    wait = Slow()
-    rehearsals = home(wait)
-    gone, call = begun(rehearsals), begun(rehearsals)
-    drain(gone.submit("Hello."))
-    home.store.delete(gone.id, "o")
-    rehearsals.put_away(gone.id)
-    wait.may.set()
-    settled(rehearsals)
-    drain(call.submit("Hello."))
-    settled(rehearsals)
-    before = len(call.events)
-    with monkeypatch.context() as patched:
-        patched.setattr(home.store, "append", lambda *_a, **_k: (_ for _ in ()).throw(OSError("disk full")))
-        call.take_opinion(0, Failed("x"))
-    call.take_opinion(7, Failed("no such turn"))
-    assert len(call.events) == before
-    drain(call.submit("I am sorry."))
-    settled(rehearsals)
-    assert set(call.call.seconds) == {0, 2}
-    assert tuple(home.store.events(call.id)) == call.events
-
-
-def test_closing_tells_what_is_left_and_takes_nothing_more() -> None:
-    wait, told = Slow(), list[Assessment | Failed]()
-    second = SecondOpinion(ScriptedModel(decisions=wait))
-    second.read_ahead = lambda *_: None  # type: ignore[method-assign]
-    opinions = Opinions(second)
-    job = Job(SAID, BEFORE, BRIEF, told.append)
-    assert opinions.ask(job)
-    assert wait.begun.wait(20)
-    assert opinions.ask(job)
-    threading.Timer(0.1, wait.may.set).start()
-    opinions.close()
-    opinions.close()
-    assert told == [Failed("the program was closed before it was done"), CLOSED]
-    assert not opinions.ask(job)
-
-
 # ---- what is shown ----
 
 
@@ -590,81 +252,3 @@ def test_a_level_of_another_model_stands_beside_ours_but_not_in_an_exam() -> Non
 
 def test_started_is_as_it_was() -> None:
     assert "second" not in started().model_dump()
-
-
-# ---- how it is asked for ----
-
-
-def rows(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
-
-
-ROW = {"id": "a", "scenario": {"business": "a shop", "issue": "A kettle never came."}, "turn": "I refund it today."}
-
-
-def test_grades_from_the_command_line(terminal: Terminal, httpserver: HTTPServer) -> None:
-    listed = {"object": "list", "data": [{"id": "m", "object": "model", "created": 1, "owned_by": "us"}]}
-    httpserver.expect_request("/v1/models").respond_with_json(listed)
-    httpserver.expect_request("/v1/chat/completions").respond_with_json(chat("4"))
-    done = terminal("grade", "--second-opinion", httpserver.url_for("/v1"), stdin=json.dumps(ROW) + "\n")
-    assert done.code == 0, done.err
-    second = rows(done.out)[0]["second_opinion"]
-    assert second["model"] == "m"
-    assert second["levels"] == dict.fromkeys(("calmness", "empathy", "solution", "closing"), 4)
-    assert second["reason"] == ""
-    assert "second_opinion" not in rows(terminal("grade", stdin=json.dumps(ROW) + "\n").out)[0]
-    httpserver.clear()
-    httpserver.expect_request("/v1/models").respond_with_json(listed)
-    failed = terminal("grade", "--second-opinion", httpserver.url_for("/v1"), stdin=json.dumps(ROW) + "\n")
-    assert failed.code == 0
-    assert rows(failed.out)[0]["second_opinion"]["levels"] is None
-    assert "model server" in rows(failed.out)[0]["second_opinion"]["reason"]
-    assert terminal("grade", "--second-opinion", "no such", stdin=json.dumps(ROW) + "\n").code == 2
-
-
-def test_a_chat_ends_with_the_agreement(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
-
-    def parts(*_: object, second_opinion: str = "", **__: object) -> opening.Parts:
-        asked.append(second_opinion)
-        return opening.Parts(voice(), evaluator(), "Scripted.", second=opinion(*[1.0] * 6) if second_opinion else None)
-
-    monkeypatch.setattr(opening, "open_parts", parts)
-    words = ("--persona", "demanding", "--scenario", "parcel_lost")
-    done = terminal("chat", *words, "--second-opinion", "other", stdin="Hello, this is Sam.\n/end\n")
-    assert done.code == 0, done.err
-    assert "Another model's view (other): it has given its view on 1 of your 1 turn" in done.out
-    monkeypatch.setenv("SIMULATOR_SECOND_OPINION", "from-the-settings")
-    settings.cache_clear()
-    terminal("chat", *words, stdin="/quit\n")
-    terminal("chat", *words, "--second-opinion", "", stdin="/quit\n")
-    assert asked == ["other", "from-the-settings", ""]
-
-
-def test_a_model_that_is_open_already_is_shared(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    opened: dict[str, ScriptedModel] = {}
-
-    def made(name: str, **_: object) -> ScriptedModel:
-        assert name not in opened, "opened twice"
-        opened[name] = ScriptedModel(name=name)
-        return opened[name]
-
-    monkeypatch.setattr(opening, "open_model", made)
-    monkeypatch.setattr(opening, "open_evaluator", lambda *_a, **_k: (evaluator(), made("grading")))
-    monkeypatch.setattr(opening, "go_offline", lambda: None)
-    chosen = Settings(data_dir=tmp_path, cache_dir=tmp_path)
-    shared = opening.open_parts("mine", settings=chosen, second_opinion="mine")
-    assert shared.second is not None
-    assert shared.second.model_name == "mine"
-    assert shared.second_model is None
-    assert shared.told.endswith("mine gives second opinions.")
-    opened.clear()
-    parts = opening.open_parts("mine", settings=chosen, second_opinion="theirs")
-    assert list(opened) == ["theirs", "mine", "grading"], "what may come from the hub is opened first"
-    parts.close()
-    assert all(model.closed for model in opened.values())
-    opened.clear()
-    monkeypatch.setattr(opening, "open_evaluator", lambda *_a, **_k: (_ for _ in ()).throw(ModelError("no")))
-    with pytest.raises(ModelError):
-        opening.open_parts("mine", settings=chosen, second_opinion="theirs")
-    assert all(model.closed for model in opened.values())

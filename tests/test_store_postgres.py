@@ -166,7 +166,7 @@ def test_a_writer_waits_for_the_one_before_it_then_is_told(store: Store, url: st
 
 def test_scales_adopted_at_once_get_different_numbers(store: Store) -> None:
     """Looking for the last number and taking the next one is one piece of work, also over several connections."""
-    from test_calibration import scale
+    from ratingkit import scale
 
     threads = [threading.Thread(target=lambda: store.calibration.adopt(scale(version=0), by="Rowan")) for _ in range(6)]
     for thread in threads:
