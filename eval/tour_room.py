@@ -16,6 +16,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from os import environ
 from pathlib import Path
 from typing import Annotated
@@ -23,8 +25,8 @@ from typing import Annotated
 import typer
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from eval.bench_room import Server
 from eval.chromium import find, opened
+from eval.served import Served
 from eval.trainees import Policy, scripts
 
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
@@ -81,6 +83,23 @@ class Someone:
             self.wrong.append(f"a page complains: {text}")
 
 
+@dataclass(frozen=True)
+class Toured:
+    """How long it took to a room of three calls, in seconds, how many of them were the server's start, and what was wrong."""
+
+    seconds: float
+    start: float
+    wrong: tuple[str, ...]
+
+    def told(self) -> list[str]:
+        """In lines."""
+        return [
+            f"a room of three calls after {self.seconds / 60:.1f} minutes, {self.start:.0f} s of them the server's start",
+            f"wrong: {len(self.wrong)}",
+            *(f"  {line}" for line in self.wrong),
+        ]
+
+
 def main(
     out: Annotated[Path, typer.Option(help="folder for the screenshots")],
     model: Annotated[str, typer.Option(help="whose words: what `simulator serve --model` takes")] = "small",
@@ -88,14 +107,21 @@ def main(
 ) -> None:
     """Take a facilitator's first workshop by the README, and keep each screen."""
     path = find() or sys.exit("no Chromium is here: `python -m playwright install chromium` gets one")
+    with opened(path) as browser:
+        toured = tour(browser, [sys.executable, "-m", "simulator", "serve", "--model", model], out, pace)
+    print(f"{len(list(out.glob('*.png')))} screenshots in {out}", *toured.told(), sep="\n")
+    raise typer.Exit(1 if toured.wrong else 0)
+
+
+def tour(browser: Browser, command: Sequence[str], out: Path, pace: float) -> Toured:
+    """As `main`, with a server that this command starts (its address and the folder of its data added)."""
     out.mkdir(parents=True, exist_ok=True)
     expect.set_options(timeout=PATIENCE)
     wrong: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="simulator-tour-") as folder, opened(path) as browser:
+    with tempfile.TemporaryDirectory(prefix="simulator-tour-") as folder:
         began, password = time.monotonic(), secrets.token_hex(8)
         _add_facilitator(Path(folder), password)
-        serve = [sys.executable, "-m", "simulator", "serve", "--model", model, "--host", "0.0.0.0"]
-        server = Server(serve, Path(folder))
+        server = Served([*command, "--host", "0.0.0.0"], Path(folder))
         try:
             server.start()
             host = Someone(browser, out, WIDE, wrong, pace)
@@ -103,18 +129,14 @@ def main(
             room = _open_room(host, server.address, password)
             _join(host, trainees, server.address)
             expect(host.page.locator("#live")).to_contain_text("In a call: 3")
-            minutes = (time.monotonic() - began) / 60
+            seconds = time.monotonic() - began
             for person in (host, *trainees):
                 person.pace = 0.0
             _play(host, trainees)
             _debrief(host, trainees, room)
         finally:
             server.stop()
-    print(f"a room of three calls after {minutes:.1f} minutes, {server.starts[0]:.0f} s of them the server's start")
-    print(f"{len(list(out.glob('*.png')))} screenshots in {out}; wrong: {len(wrong)}")
-    for line in wrong:
-        print(f"  {line}")
-    raise typer.Exit(1 if wrong else 0)
+    return Toured(seconds, server.starts[0], tuple(wrong))
 
 
 def _add_facilitator(folder: Path, password: str) -> None:

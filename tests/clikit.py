@@ -35,6 +35,21 @@ ROW: dict[str, Any] = {
     "turn": "I am sorry. I will refund it today.",
 }
 
+SERVED = """
+import sys
+import clikit
+from simulator import opening
+from simulator.caller.written import WrittenVoice
+from simulator.cli.main import run
+
+class Parts(opening.Parts):
+    def warm_up(self): pass
+
+opening.open_parts = lambda *a, **k: Parts(WrittenVoice(), clikit.evaluator(), "Scripted.")
+sys.exit(run(["serve", *sys.argv[1:]]))
+"""
+"""A program that serves scripted parts as `simulator serve` would; for `python -c`, with these tests to import."""
+
 
 @dataclass
 class Ran:
@@ -119,6 +134,7 @@ def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 
 __all__ = [
+    "SERVED",
     "CALL",
     "ROOT",
     "ROW",

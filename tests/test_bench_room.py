@@ -9,23 +9,10 @@ from pathlib import Path
 
 import pytest
 from builders import HERE, play
+from clikit import SERVED
 
 from eval.bench_room import Count, Sent, Sitting, counted, name, run, workshop
 from simulator.store import open_store
-
-SERVED = """
-import sys
-import clikit
-from simulator import opening
-from simulator.caller.written import WrittenVoice
-from simulator.cli.main import run
-
-class Parts(opening.Parts):
-    def warm_up(self): pass
-
-opening.open_parts = lambda *a, **k: Parts(WrittenVoice(), clikit.evaluator(), "Scripted.")
-sys.exit(run(["serve", *sys.argv[1:]]))
-"""
 
 
 def test_three_trainees_lose_nothing_when_the_server_is_killed(
