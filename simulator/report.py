@@ -24,7 +24,7 @@ from simulator.mood_chart import in_words, mood_svg
 from simulator.pages import template
 from simulator.rubric import level_text, rubric
 from simulator.transcript import Speaker
-from simulator.vocabulary import Dimension, Fault, Tag
+from simulator.vocabulary import Dimension, Fault, plain
 from simulator.workshop.records import Regrade
 from simulator.workshop.review import by_people, levels, means, reviewers
 
@@ -82,7 +82,7 @@ def transcript_jsonl(call: Call, regrades: Sequence[Regrade] = ()) -> str:
     `model`, `levels` and, where these are null, the `reason`), and `grades_by_people`: a list, the oldest first, of `at`,
     `by`, `levels` (only of dimensions that were graded again; null: does not apply) and `comment`.
     Caller turns add `intent`, `facts`, `state` (feelings 0-10 and `mood`, after the trainee turn before it; null if
-    not known) and `written` (true: a line of the persona's file).
+    not known), `written` (true: a line of the persona's file) and `model` (which one was asked).
     """
     start = call.start
     header = {
@@ -127,11 +127,6 @@ def marked(text: str, evidence: Iterable[Evidence]) -> Markup:
         out += Markup('<mark class="{}" title="{}">{}</mark>').format("bad" if bad else "good", label, text[begin:end])
         at = end
     return out + escape(text[at:])
-
-
-def plain(name: Tag | Dimension | str) -> str:
-    """An identifier as words: `gives_timeframe` → `gives timeframe`."""
-    return str(getattr(name, "value", name)).replace("_", " ")
 
 
 def _turn(call: Call, debrief: Debrief, index: int, regrades: Sequence[Regrade]) -> dict[str, object]:

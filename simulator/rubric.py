@@ -66,11 +66,6 @@ class Rubric(Strict):
                 raise ValueError(f"{key} lacks: {', '.join(lacking)}")
         return self
 
-    @property
-    def tag(self) -> str:
-        """What a grader adds to its name: `rubric-1`."""
-        return f"rubric-{self.version}"
-
     def describe(self, tag: Tag) -> str:
         """The one-line description of a technique or fault."""
         return self.techniques[tag] if isinstance(tag, Technique) else self.faults[tag]

@@ -22,11 +22,11 @@ from simulator.gathering import Given, Stream, gather
 from simulator.pages import template
 from simulator.pdf import to_pdf
 from simulator.redaction import NAME, TRAINEE, Names, names_in, redact, redacted, redacted_grades
-from simulator.report import plain, render, transcript_jsonl
+from simulator.report import render, transcript_jsonl
 from simulator.rubric import rubric
 from simulator.spreadsheet import Cell, Listed, rows_of, to_csv, to_xlsx
 from simulator.store import Store
-from simulator.vocabulary import Dimension
+from simulator.vocabulary import Dimension, plain
 from simulator.workshop.group import Played, heat, missed, overall, results_csv
 from simulator.workshop.moments import moments, one_of_each, side_by_side
 from simulator.workshop.records import Member, Workshop

@@ -148,3 +148,8 @@ class TurnsFrom(StrEnum):
 
     SHIPPED = "shipped"
     OWN = "own"
+
+
+def plain(name: str) -> str:
+    """A member of these lists, or another identifier, as words: `gives_timeframe` → `gives timeframe`."""
+    return name.replace("_", " ")

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from ratingkit import scale
 
 from simulator.assessment import Assessment
-from simulator.calibration.offsets import FEWEST, IDENTITY, apply, fit, moved, shrunk
+from simulator.calibration.offsets import FEWEST, apply, fit, moved, shrunk
 from simulator.calibration.records import OffsetMap
 from simulator.calibration.scaled import Scaled, machine_of
 from simulator.scenario import Brief
 from simulator.transcript import Speaker, Transcript, Turn
 from simulator.vocabulary import Dimension
 
+IDENTITY = (1.0, 2.0, 3.0, 4.0, 5.0)
 LEVELS = st.lists(st.integers(1, 5), min_size=1, max_size=40)
 RATED = st.lists(st.tuples(st.floats(1, 5), st.integers(1, 5)), min_size=0, max_size=40)
 

@@ -29,10 +29,6 @@ def test_every_tag_has_its_own_line() -> None:
     assert len(set(lines)) == len(Technique) + len(Fault)
 
 
-def test_the_version_is_what_a_grader_adds_to_its_name() -> None:
-    assert rubric().tag == f"rubric-{rubric().version}"
-
-
 def test_the_next_level_is_one_higher_and_five_is_the_last() -> None:
     assert next_level_text(Dimension.CLOSING, 3) == level_text(Dimension.CLOSING, 4)
     assert next_level_text(Dimension.CLOSING, 5) == level_text(Dimension.CLOSING, 5)

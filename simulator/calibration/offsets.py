@@ -26,7 +26,6 @@ from simulator.vocabulary import Dimension
 
 Array = NDArray[np.float64]
 Knots = tuple[float, float, float, float, float]
-IDENTITY: Knots = (1.0, 2.0, 3.0, 4.0, 5.0)
 K = 4.0
 """Ratings that the identity counts for, against those made (see above)."""
 MARGIN = 0.03

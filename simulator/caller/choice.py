@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Protocol
 
 from simulator.caller.guard import Violation
 from simulator.models.base import Candidate, ManyVoiced, ModelInfo, Sampling
@@ -24,6 +23,8 @@ FEW_PARAMETERS = 500_000_000
 Untuned it is stopped after its first sentence."""
 MARKS = ".!?…\"”'"
 """What a finished sentence ends with."""
+Listener = Callable[[str], tuple[Violation, ...]]
+"""What the guard says to a text."""
 SENTENCE_END = re.compile(r"(?<!\bMr)(?<!\bMrs)(?<!\bMs)(?<!\bDr)(?<!\bSt)[.!?…]+[\"'”’)]*(?=\s)")
 
 
@@ -43,12 +44,6 @@ class Chosen:
 
     text: str
     attempt: int
-
-
-class Listener(Protocol):
-    """What the guard says to a text."""
-
-    def __call__(self, text: str) -> tuple[Violation, ...]: ...
 
 
 def chosen(

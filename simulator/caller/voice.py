@@ -1,12 +1,12 @@
 """Finds the caller's words for a plan: the model speaks, the guard listens, a written line stands by.
 
 A model that was tuned for callers draws several candidates at once; of those that pass the guard the best is said
-(`choice.py`), if asked to with an eye on the persona's principles (`principles.py`). Any other model is heard as it speaks: words are released sentence by sentence, each only after the guard
-has heard everything up to its end, and a refused candidate is drawn again. In both cases a reply whose later sentence
-fails simply ends before it, and what the plan must get across (the complaint, a fact) and the model did not say is
-added in the scenario's own sentence. After the last refusal, and at once where a tiny model would garble what matters
-(`left_to_file`), the persona's own written line for that intent is used; each of these decisions is
-reported to the caller of `say`.
+(`choice.py`), if asked to with an eye on the persona's principles (`principles.py`). Any other model is heard as it
+speaks: words are released sentence by sentence, each only after the guard has heard everything up to its end, and a
+refused candidate is drawn again. In both cases a reply whose later sentence fails simply ends before it, and what the
+plan must get across (the complaint, a fact) and the model did not say is added in the scenario's own sentence. After
+the last refusal, and at once where a tiny model would garble what matters (`left_to_file`), the persona's own written
+line for that intent is used; each of these decisions is reported to the caller of `say`.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import typer
 
 from simulator.cli.screen import columns, say, shown, tell, wrapped
 from simulator.errors import DataError
+from simulator.vocabulary import plain
 
 if TYPE_CHECKING:
     from simulator.cards import Card
@@ -57,13 +58,13 @@ def show_persona(name: Annotated[str, typer.Argument(help="Id, or path of a YAML
     )
     _part("Needs", p.needs)
     _part("Holds back", p.holds_back)
-    _part("Unlocked by", ", ".join(_plain(t) for t in p.unlocks))
-    _part("Makes it worse", ", ".join(f"{_plain(t)} ×{gain:g}" for t, gain in p.triggers.items()))
-    _part("Makes it better", ", ".join(f"{_plain(t)} ×{gain:g}" for t, gain in p.soothers.items()))
+    _part("Unlocked by", ", ".join(plain(t) for t in p.unlocks))
+    _part("Makes it worse", ", ".join(f"{plain(t)} ×{gain:g}" for t, gain in p.triggers.items()))
+    _part("Makes it better", ", ".join(f"{plain(t)} ×{gain:g}" for t, gain in p.soothers.items()))
     _part("Traits (0-10)", ", ".join(f"{name} {value:g}" for name, value in p.traits))
     _part("Begins with", ", ".join(f"{name} {value:g}" for name, value in p.start))
     for difficulty, level in p.levels.items():
-        _part(difficulty.value.capitalize(), ", ".join(f"{_plain(name)} {value:g}" for name, value in level))
+        _part(difficulty.value.capitalize(), ", ".join(f"{plain(name)} {value:g}" for name, value in level))
     _part("Opens", " / ".join(p.opens))
     if p.content_note:
         _part("Note", p.content_note)
@@ -200,7 +201,3 @@ def _list(name: str, items: list[str]) -> None:
     say(f"\n{name}")
     for item in items:
         say("  · " + wrapped(item, "    ").strip())
-
-
-def _plain(name: object) -> str:
-    return str(getattr(name, "value", name)).replace("_", " ")

@@ -12,7 +12,7 @@ import typer
 from simulator.cli.play import CONSENT, Words
 from simulator.cli.screen import Steps, say, shown, tell, wrapped
 from simulator.errors import CallError, ModelError, UnknownNameError
-from simulator.vocabulary import Difficulty, Dimension, Intensity, Register
+from simulator.vocabulary import Difficulty, Dimension, Intensity, Register, plain
 
 if TYPE_CHECKING:
     from simulator.call import Call
@@ -194,7 +194,7 @@ class _Desk:
         """The last trainee turn in one line."""
         grades = self.call.grades[max(self.call.grades)]
         levels = "  ".join(f"{d.value} {grades.level(d) or '–'}" for d in Dimension)
-        tags = [f"+{_plain(t)}" for t in grades.techniques] + [f"−{_plain(f)}" for f in grades.faults]
+        tags = [f"+{plain(t)}" for t in grades.techniques] + [f"−{plain(f)}" for f in grades.faults]
         state = self.call.state
         bar = "▮" * round(state.agitation) + "▯" * (10 - round(state.agitation))
         say(f"  [{levels}]  {', '.join(tags)}")
@@ -282,7 +282,3 @@ def _line(prompt: str) -> str | None:
         return input(prompt)
     except EOFError:
         return None
-
-
-def _plain(name: object) -> str:
-    return str(getattr(name, "value", name)).replace("_", " ")

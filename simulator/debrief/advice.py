@@ -15,7 +15,7 @@ from simulator.caller.state import CallerState
 from simulator.debrief.data import Advice
 from simulator.debrief.thoughts import split_reason
 from simulator.rubric import level_text, rubric
-from simulator.vocabulary import Dimension, Fault, Feeling, Intent, Tag, Technique
+from simulator.vocabulary import Dimension, Fault, Feeling, Intent, Tag, plain
 
 LEVEL_COST = 0.7
 """Points of harm that each level below 4 counts, on top of what the caller's state shows."""
@@ -134,7 +134,7 @@ def strength(call: Call) -> Advice | None:
     text += f"\n{_WHY_GOOD[dimension]}" if level >= 4 else "\nIt is the ground to build on."
     tags = call.grades[turn].techniques[:3]
     if tags:
-        text += f" You also did this: {_listed([_plain(t) for t in tags])}."
+        text += f" You also did this: {_listed([plain(t) for t in tags])}."
     text += _effect(call, turn, good=True)
     return Advice(turn, quote_for(call, turn, dimension), text, dimension, level)
 
@@ -230,10 +230,6 @@ def _effect(call: Call, turn: int, *, good: bool) -> str:
 
 def _title(dimension: Dimension) -> str:
     return rubric().dimensions[dimension].title
-
-
-def _plain(tag: Technique) -> str:
-    return tag.value.replace("_", " ")
 
 
 def _listed(parts: Sequence[str]) -> str:
