@@ -6,6 +6,8 @@ function takes rows from the first of those left on and says how many they were.
 
 from __future__ import annotations
 
+import numpy as np
+
 from simulator.models.kernels import inlined
 from simulator.models.vectors import (
     CHANNELS,
@@ -31,12 +33,13 @@ from simulator.models.vectors import (
     wide_tile_4,
 )
 
+Address = int | np.intp
 FEW = 4
 """Rows that take weights in half bytes as they are."""
 
 
 @inlined
-def half_bytes_taken(held: int, x: int, width: int, stretches: int, left: int, to: int) -> int:
+def half_bytes_taken(held: Address, x: Address, width: int, stretches: int, left: int, to: Address) -> int:
     """Rows of bytes, [left, width] at `x`, times half bytes; `left` (1 to `FEW`): all of them."""
     if left == 4:
         half_byte_4(held, x, width, stretches, to)
@@ -50,7 +53,7 @@ def half_bytes_taken(held: int, x: int, width: int, stretches: int, left: int, t
 
 
 @inlined
-def bytes_taken(held: int, x: int, width: int, double: bool, left: int, to: int) -> int:
+def bytes_taken(held: Address, x: Address, width: int, double: bool, left: int, to: Address) -> int:
     """Rows of bytes, [left, width] at `x`, times `CHANNELS` channels of bytes, or twice as many (`double`)."""
     fours = width // 4
     count = 8 if left >= 8 else 4 if left >= 4 else 2 if left >= 2 else 1
@@ -75,7 +78,7 @@ def bytes_taken(held: int, x: int, width: int, double: bool, left: int, to: int)
 
 
 @inlined
-def queries_taken(keys: int, queries: int, head: int, left: int, to: int, span: int) -> int:
+def queries_taken(keys: Address, queries: Address, head: int, left: int, to: Address, span: int) -> int:
     """Queries, [left, head] at `queries`, times two blocks of keys, [2, head, CHANNELS] at `keys`: their scores, rows `span` apart."""
     apart = CHANNELS * head
     if left == 8:
@@ -95,7 +98,7 @@ def queries_taken(keys: int, queries: int, head: int, left: int, to: int, span: 
 
 
 @inlined
-def scores_taken(scores: int, span: int, values: int, head: int, longest: int, left: int, to: int) -> int:
+def scores_taken(scores: Address, span: int, values: Address, head: int, longest: int, left: int, to: Address) -> int:
     """Scores of `longest` tokens, [left, span] at `scores`, times 64 columns of values, [longest, head] at `values`."""
     if left in (3, 6):
         wide_tile_3(scores, span, values, head, CHANNELS, longest, to, head)
