@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from io import BytesIO, StringIO
 
 from simulator.call import Call
+from simulator.cells import harmless
 from simulator.events import CallerMoved
 from simulator.transcript import Speaker
 from simulator.vocabulary import Dimension
@@ -31,8 +32,6 @@ COLUMNS = (
     "persona", "caller", "scenario", "difficulty", "intensity", "medium", "hints", "ending", "model", "grader",
 )  # fmt: skip
 _NO_EXCEL_CELL_IS_LONGER = 32_767
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""How a cell begins that a spreadsheet may run; the wide signs are formulas in Japanese settings."""
 _WIDTHS = {"text": 80, "at": 21, "comments": 40, "techniques": 30, "faults": 30, "model": 24, "grader": 24}
 
 
@@ -97,7 +96,7 @@ def to_csv(table: Iterable[dict[str, Cell]], *, line_end: str = "\r\n") -> str:
     writer = csv.writer(out, lineterminator=line_end)
     writer.writerow(COLUMNS)
     for row in table:
-        writer.writerow([safe(row[name]) for name in COLUMNS])
+        writer.writerow([harmless(row[name]) for name in COLUMNS])
     return out.getvalue()
 
 
@@ -113,7 +112,7 @@ def to_xlsx(table: Iterable[dict[str, Cell]]) -> bytes:
         last = 0
         for last, row in enumerate(table, 1):
             for column, name in enumerate(COLUMNS):
-                match safe(row[name]):
+                match harmless(row[name]):
                     case str(text):
                         sheet.write_string(last, column, _fitting(text), wrapped)
                     case None:
@@ -126,11 +125,6 @@ def to_xlsx(table: Iterable[dict[str, Cell]]) -> bytes:
         sheet.freeze_panes(1, 0)
         sheet.autofilter(0, 0, last, len(COLUMNS) - 1)
     return out.getvalue()
-
-
-def safe(cell: Cell) -> Cell:
-    """The cell, with an apostrophe before words that a spreadsheet might run."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
 
 
 def pseudonym(owner: str) -> str:
@@ -192,4 +186,4 @@ def _time(at: float | None) -> str | None:
         return None
 
 
-__all__ = ["COLUMNS", "FORMAT", "Cell", "Listed", "attempts", "pseudonym", "rows_of", "safe", "to_csv", "to_xlsx"]
+__all__ = ["COLUMNS", "FORMAT", "Cell", "Listed", "attempts", "pseudonym", "rows_of", "to_csv", "to_xlsx"]

@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.call import fold
+from simulator.cells import harmless
 from simulator.session import branch
-from simulator.spreadsheet import COLUMNS, Listed, attempts, pseudonym, rows_of, safe, to_csv, to_xlsx
+from simulator.spreadsheet import COLUMNS, Listed, attempts, pseudonym, rows_of, to_csv, to_xlsx
 from simulator.store import open_store
 from simulator.vocabulary import Dimension, Fault, Technique
 
@@ -112,14 +113,14 @@ def test_what_a_spreadsheet_would_run_is_words(text: str) -> None:
 
 @given(st.text(max_size=30))
 def test_no_cell_begins_like_a_formula_and_words_are_kept(text: str) -> None:
-    cell = safe(text)
+    cell = harmless(text)
     assert isinstance(cell, str)
     assert not cell.startswith(("=", "+", "-", "@", "\t", "\r"))
     assert cell in (text, f"'{text}")
 
 
 def test_numbers_and_empty_cells_stay_what_they_are() -> None:
-    assert (safe(-1), safe(0.5), safe(None)) == (-1, 0.5, None)
+    assert (harmless(-1), harmless(0.5), harmless(None)) == (-1, 0.5, None)
 
 
 words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=40)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.caller.guard import Refusal, alike, check
+from simulator.caller.guard import Refusal, alike, check, says
 from simulator.persona import personas
 from simulator.scenario import scenarios
 from simulator.vocabulary import Intensity
@@ -183,3 +183,20 @@ def test_three_words_that_open_an_earlier_line_are_a_repetition():
     earlier = "Sorted, not sorted. My sister has heart surgery tomorrow."
     assert Refusal.REPETITION in kinds("Sorted, not sorted.", own_lines=(earlier,))
     assert kinds("No.", own_lines=("No. I want my money back.",)) == set()
+
+
+@pytest.mark.parametrize("text", ["No worries.", "no  worries, but I want it today", "Well, NO WORRIES then"])
+def test_a_caller_does_not_say_what_their_file_rules_out(text):
+    assert kinds(text, never=("no worries",)) == {Refusal.NOT_THEIRS}
+
+
+def test_other_words_of_a_phrase_that_is_ruled_out_may_be_said():
+    assert kinds("I've no time and plenty of worries.", never=("no worries", "")) == set()
+    assert kinds("I was pleased once.", never=("please",)) == set()
+
+
+def test_no_written_line_is_one_that_its_caller_never_says():
+    for persona in personas().values():
+        said = [*persona.opens, *persona.voice.pet_phrases]
+        said += [line for lines in (*persona.lines.values(), *persona.leaves.values()) for line in lines]
+        assert not [(line, p) for line in said for p in persona.voice.never_says if says(line, p)], persona.id

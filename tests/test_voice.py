@@ -57,6 +57,17 @@ def test_a_refused_candidate_is_told_and_another_is_drawn():
     assert parts[-1].attempts == 2
 
 
+def test_what_the_persona_never_says_is_refused():
+    replies = iter(["I am tired of this, no worries.", "No, I have waited long enough."])
+    where = situation(Plan(intent=Intent.VENT))
+    voice = where.persona.voice.model_copy(update={"never_says": ("No worries.",)})
+    where = replace(where, persona=where.persona.model_copy(update={"voice": voice}))
+    parts = list(Voice(ScriptedModel(lambda *_: next(replies))).say(where))
+    refused = [p for p in parts if isinstance(p, Refused)]
+    assert [v.kind for v in refused[0].violations] == [Refusal.NOT_THEIRS]
+    assert parts[-1].text == "No, I have waited long enough."
+
+
 def test_a_reply_that_goes_wrong_later_ends_before_it_does():
     parts = said(["I have waited long enough. How can I help you today?"])
     trimmed = [p for p in parts if isinstance(p, Refused)]

@@ -268,20 +268,6 @@ def test_most_missed_is_counted_by_call() -> None:
     assert set(counted.values()) == {3}
 
 
-RISKY = ("=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1", " =1", "\u00a0=cmd|' /C calc'!A0")
-
-
-@pytest.mark.parametrize("text", RISKY)
-def test_no_cell_is_a_formula(text: str) -> None:
-    assert group.cell(text) == f"'{text}"
-
-
-@pytest.mark.parametrize("value", ["Bo", "", "a=b", 3, 2.5, 0])
-def test_other_cells_stay(value: object) -> None:
-    assert group.cell(value) == value
-    assert group.cell(None) == ""
-
-
 def test_results_are_one_row_a_call_with_both_grades() -> None:
     given = Regrade(
         call_id="1", turn=0, at=1.0, by="=Ann", levels={Dimension.CALMNESS: 5}, comment='fine, "really"\n=1'

@@ -31,6 +31,7 @@ class Refusal(StrEnum):
     UNSAFE = "unsafe"
     TOO_HARSH = "too_harsh"
     TOO_LONG = "too_long"
+    NOT_THEIRS = "not_theirs"
 
 
 class Violation(Frozen):
@@ -104,6 +105,7 @@ def check(
     own_lines: Iterable[str],
     heard: str,
     secrets: Iterable[str] = (),
+    never: Iterable[str] = (),
     max_words: int = 90,
     intensity: Intensity = Intensity.REALISTIC,
 ) -> tuple[Violation, ...]:
@@ -111,7 +113,8 @@ def check(
 
     known: all texts whose numbers and dates the caller may use (facts unlocked, ledger, what was said in the call);
     own_lines: what this caller has said in this call; heard: the trainee's last turn; secrets: sentences about
-    the caller that the model was shown and must not recite; intensity: how harsh the words may be.
+    the caller that the model was shown and must not recite; never: phrases that this caller does not use; intensity: how
+    harsh the words may be.
     """
     found: list[Violation] = []
     words = _WORDS.findall(text)
@@ -146,7 +149,15 @@ def check(
             break
     if alike(text, heard):
         found.append(Violation(kind=Refusal.ECHO, detail=heard[:60]))
+    if phrase := next((p for p in never if says(text, p)), None):
+        found.append(Violation(kind=Refusal.NOT_THEIRS, detail=phrase[:60]))
     return tuple(found)
+
+
+def says(text: str, phrase: str) -> bool:
+    """Whether the words of `phrase` stand in `text`, one after the other."""
+    words, run = _folded(text), _folded(phrase)
+    return bool(run) and any(words[at : at + len(run)] == run for at in range(len(words) - len(run) + 1))
 
 
 def alike(text: str, other: str) -> bool:

@@ -335,6 +335,7 @@ def _listener(situation: Situation, plan: Plan) -> Listener:
             own_lines=own,
             heard=heard,
             secrets=secrets,
+            never=persona.voice.never_says,
             max_words=most,
             intensity=situation.intensity,
         )

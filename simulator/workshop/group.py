@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from simulator.call import Call
+from simulator.cells import harmless
 from simulator.debrief import debrief
 from simulator.transcript import Speaker
 from simulator.vocabulary import Dimension, Technique
@@ -24,9 +25,6 @@ from simulator.workshop.rules import passed
 FEW = 4
 """So many trainees from which numbers without names do not tell who is who."""
 MOST_MISSED = 6
-_RISKY = "=+-@\t\r\n＝＋－＠"
-"""What a spreadsheet takes for the beginning of a formula."""
-
 
 COLUMNS = (
     "workshop", "trainee", "trainee_id", "attempt", "started_utc", "ended_utc", "caller", "situation", "difficulty", "register", "intensity",
@@ -102,7 +100,7 @@ def results_csv(title: str, played: Iterable[Played], marks: Mapping[Dimension, 
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(COLUMNS)
     for one in played:
-        writer.writerow([cell(value) for value in _result(title, one, marks)])
+        writer.writerow([harmless(value) for value in _result(title, one, marks)])
     return out.getvalue()
 
 
@@ -130,12 +128,3 @@ def _utc(at: float) -> str:
 
 def _word(verdict: bool | None) -> str:
     return {True: "yes", False: "no", None: ""}[verdict]
-
-
-def cell(value: object) -> object:
-    """A value as it may stand in a spreadsheet: text that would be taken for a formula begins with an apostrophe."""
-    if value is None:
-        return ""
-    if isinstance(value, str) and value.lstrip(" \u00a0")[:1] and value.lstrip(" \u00a0")[0] in _RISKY:
-        return f"'{value}"
-    return value
