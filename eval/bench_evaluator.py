@@ -97,11 +97,12 @@ def _of_people(
     for apart in furthest(rated, ours, columns)[:worst]:
         console.print(
             f"\n{apart.turns[0].turn.call}, {apart.question}: people {apart.people:.2f}, grader {apart.grader:.2f}; of a "
-            f"hundred the grader ranks it {abs(apart.higher) * 100:.0f} {'higher' if apart.higher > 0 else 'lower'}"
+            f"hundred the grader ranks it {abs(apart.higher) * 100:.0f} {'higher' if apart.higher > 0 else 'lower'}",
+            markup=False,
         )
         for one in apart.turns:
-            if one.turn.before.turns:
-                console.print(f"  caller: {one.turn.before.turns[-1].text}", markup=False)
+            for said in one.turn.before.turns[-1:]:
+                console.print(f"  {said.speaker.value}: {said.text}", markup=False)
             console.print(f"  trainee: {one.turn.turn.text}", markup=False)
     return {**figures, "beside people": found}
 

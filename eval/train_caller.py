@@ -181,7 +181,6 @@ def main() -> None:
     if args.out is None and args.base not in MODELS:
         parser.error("--out says where the adapter of another model goes")
     out = args.out or ADAPTERS / args.base
-    keep_memory()
     transformers.set_seed(args.seed)
     train, test = split(written_calls())
     order = torch.randperm(len(train), generator=torch.Generator().manual_seed(args.seed)).tolist()[args.skip :]
@@ -189,14 +188,20 @@ def main() -> None:
     model, tokens = opened(args.base)
     data, held = (Calls(c, tokens, recipe.longest) for c in (chosen, test[: args.held_out]))
     model = adapted(model, recipe, args.continue_from)
-    if not args.floats and eight_bits() and not torch.cuda.is_available() and model.config.hidden_size >= NARROW:
+    quick = eight_bits() and not torch.cuda.is_available() and model.config.hidden_size >= NARROW
+    numbers = "int8" if quick and not args.floats else "float32"
+    if numbers == "int8":
         in_eight_bits(model.get_base_model().model)
     with model.disable_adapter():
         before = perplexity(model, held)
-    print(f"{len(data)} calls, {sum(p.numel() for p in model.parameters() if p.requires_grad):,} numbers to learn")
+    print(
+        f"{len(data)} calls, {sum(p.numel() for p in model.parameters() if p.requires_grad):,} numbers to learn, beside {numbers}"
+    )
     print(f"held-out perplexity before {before:.2f}", flush=True)
     # The same run has the same name: options, recipe and texts all count, so that no other run's checkpoint is taken up.
-    taught = hashlib.sha256("".join((str(vars(args)), str(recipe), *(t for c in chosen for t in c.segments))).encode())
+    taught = hashlib.sha256(
+        "".join((str(vars(args)), str(recipe), numbers, *(t for c in chosen for t in c.segments))).encode()
+    )
     work = settings().cache_dir / "training" / f"{Path(args.base).name}-{taught.hexdigest()[:12]}"
     trainer = LinesTrainer(
         model=model,
@@ -235,6 +240,7 @@ def main() -> None:
         "made_by": f"python -m eval.train_caller {' '.join(sys.argv[1:])}",
         "recipe": {f: getattr(recipe, f) for f in Recipe.__dataclass_fields__},
         "calls": len(data),
+        "numbers": numbers,
         "minutes": round(minutes, 1),
         "cores": torch.get_num_threads(),
         "held_out_perplexity": {"calls": len(held), "before": round(before, 2), "after": round(after, 2)},
@@ -247,4 +253,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    keep_memory()
     main()

@@ -23,7 +23,7 @@ from simulator.evaluator import heads
 from simulator.evaluator.grader import Evaluator
 from simulator.evaluator.second_opinion import SecondOpinion
 from simulator.models.base import DecidingModel, FeatureModel, LanguageModel, Source
-from simulator.models.choose import choose_model, open_model
+from simulator.models.choose import choose_model, largest_that_fits, open_model
 from simulator.models.loading import prepare
 from simulator.models.server import ServerModel
 from simulator.models.weights import MODELS, Progress, ensure, ready
@@ -79,12 +79,14 @@ def at_hand(
     model: str | None = None, evaluator: str | None = None, second_opinion: str | None = None, *, settings: Settings
 ) -> bool:
     """Whether all that those words (as for `open_rehearsals`) name are embedded models that are on this machine: opening them
-    takes seconds, and what is wrong with words, files and addresses is not found out by it. Imports no library."""
+    takes seconds, and what is wrong with words, files and addresses is not found out by it. Of `auto` it is taken that it
+    will be the larger one that memory allows. Imports no library."""
     given = (model, evaluator, second_opinion)
     default = (settings.model, settings.evaluator, settings.second_opinion)
     words = [(d if g is None else g).strip() for g, d in zip(given, default, strict=True)]
     there = {name for name in MODELS if ready(name, cache_dir=settings.cache_dir)}
-    return all(word in there or (word == "auto" and there) for word in (*words[:2], *filter(None, words[2:])))
+    auto = there == set(MODELS) or largest_that_fits(settings.cache_dir) in there
+    return all(word in there or (word == "auto" and auto) for word in (*words[:2], *filter(None, words[2:])))
 
 
 def scale_in_use(settings: Settings | None = None) -> OffsetMap | None:

@@ -80,13 +80,17 @@ class ReadyRehearsals(Rehearsals):
         self.ahead = Ahead()
 
     def open(self) -> None:
-        """Open the parts, once. Raises what that raises, as does then whoever waits for them."""
-        self._parts.set_running_or_notify_cancel()
+        """Open the parts, once; not at all if this has been closed. Raises what that raises, as does then whoever waits."""
+        if not self._parts.set_running_or_notify_cancel():
+            return
+        parts: Parts | None = None
         try:
             parts = self._opened()
             parts.evaluator = Scaled(parts.evaluator, self.store.calibration.active)
             self.ask_for_opinions(parts.second)
         except BaseException as error:
+            if parts is not None:
+                parts.close()
             self._parts.set_exception(error)
             raise
         self._parts.set_result(parts)
@@ -114,7 +118,7 @@ class ReadyRehearsals(Rehearsals):
         """`voice` and `evaluator`: the parts', once they are open."""
         if name not in ("voice", "evaluator"):
             raise AttributeError(name)
-        return getattr(self.parts, name)
+        return getattr(self._parts.result(), name)
 
     def warm_up(self) -> None:
         """Use the models once, in the background. A failure is logged: the first turn will tell it."""
@@ -134,12 +138,16 @@ class ReadyRehearsals(Rehearsals):
 
     def close(self) -> None:
         """Let go of models and store, if need be once they are open. No call may be in the middle of a turn."""
-        parts = None if self._parts.cancel() or self._parts.exception() else self.parts
-        super().close()
-        self.ahead.close()
-        if parts is not None:
-            parts.close()
-        self.store.close()
+        parts: Parts | None = None
+        try:
+            if not self._parts.cancel() and self._parts.exception() is None:
+                parts = self._parts.result()
+        finally:  # also where somebody does not wait for the models
+            super().close()
+            self.ahead.close()
+            if parts is not None:
+                parts.close()
+            self.store.close()
 
     def __enter__(self) -> Self:
         return self

@@ -193,6 +193,7 @@ def test_a_caller_does_not_say_what_their_file_rules_out(text):
 def test_other_words_of_a_phrase_that_is_ruled_out_may_be_said():
     assert kinds("I've no time and plenty of worries.", never=("no worries", "")) == set()
     assert kinds("I was pleased once.", never=("please",)) == set()
+    assert kinds("No. Worries me, that does.", never=("no worries",)) == set()
 
 
 def test_no_written_line_is_one_that_its_caller_never_says():

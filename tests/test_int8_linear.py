@@ -11,7 +11,7 @@ from eval.int8_linear import Int8Linear, in_eight_bits  # noqa: E402
 
 
 def _alike(a: torch.Tensor, b: torch.Tensor) -> float:
-    return float(torch.nn.functional.cosine_similarity(a.flatten(), b.flatten(), dim=0))
+    return float(torch.nn.functional.cosine_similarity(a.detach().flatten(), b.detach().flatten(), dim=0))
 
 
 @pytest.mark.parametrize("bias", [False, True])

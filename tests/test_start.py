@@ -129,6 +129,8 @@ def test_closing_waits_for_the_models_and_before_they_are_opened_is_no_matter(sl
     never = ReadyRehearsals(lambda: pytest.fail("opened"), open_store(tmp_path / "other.db"), Settings())
     never.close()
     never.close()
+    never.open()  # a thread that comes too late
+    assert not never.ready
 
 
 @pytest.mark.parametrize(
@@ -141,13 +143,17 @@ def test_closing_waits_for_the_models_and_before_they_are_opened_is_no_matter(sl
         (("standrad", "auto", ""), ("standard", "small"), False),
         (("small", "auto", "http://127.0.0.1:1/v1#m"), ("small",), False),
         (("./folder", "small", ""), ("small",), False),
-        ((None, None, None), ("small",), True),
+        ((None, None, None), ("small",), False),  # the evaluator will be standard
+        (("auto", "auto", ""), ("small",), False),
+        (("auto", "auto", ""), ("small", "standard"), True),
+        (("small", "small", ""), ("small",), True),
     ],
 )
 def test_only_models_that_are_there_are_opened_behind_the_page(
     monkeypatch: pytest.MonkeyPatch, words: tuple[str | None, ...], there: tuple[str, ...], at_hand: bool
 ) -> None:
     monkeypatch.setattr(opening, "ready", lambda name, **_: Path(name) if name in there else None)
+    monkeypatch.setattr(opening, "largest_that_fits", lambda _: "standard")
     settings = Settings(model="small", evaluator="auto", second_opinion="")
     assert opening.at_hand(*words, settings=settings) is at_hand
 

@@ -155,9 +155,10 @@ def check(
 
 
 def says(text: str, phrase: str) -> bool:
-    """Whether the words of `phrase` stand in `text`, one after the other."""
-    words, run = _folded(text), _folded(phrase)
-    return bool(run) and any(words[at : at + len(run)] == run for at in range(len(words) - len(run) + 1))
+    """Whether the words of `phrase` stand in one sentence of `text`, one after the other."""
+    run = _folded(phrase)
+    some = [_folded(sentence) for sentence in re.split(r"[.!?…;]+\s", text)] if run else []
+    return any(words[at : at + len(run)] == run for words in some for at in range(len(words) - len(run) + 1))
 
 
 def alike(text: str, other: str) -> bool:

@@ -84,6 +84,8 @@ def serve(
     def open_models() -> None:
         with steps:
             rehearsals.open()
+        if not rehearsals.ready:
+            return  # stopped before it began
         say(rehearsals.told)
         rehearsals.warm_up()
 
@@ -126,7 +128,8 @@ def serve(
                 pass
             if failed:
                 raise failed[0]
-            tell("Stopping; calls are kept.")
+            opening = behind and not rehearsals.ready
+            tell(f"Stopping{' once the models are open' if opening else ''}; calls are kept.")
         finally:
             with contextlib.suppress(Exception):
                 page.close(verbose=False)

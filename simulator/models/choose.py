@@ -41,8 +41,7 @@ def choose_model(cache_dir: Path | None = None) -> Choice:
     """The larger embedded model that this machine can carry, and why. Torch is loaded only when memory does not decide
     (then about half a second of probing besides). `cache_dir`: where a converted model would be."""
     free, standard, small = machine.free_memory(), MODELS["standard"], MODELS["small"]
-    # Not yet converted, the peak is the conversion's, which reads the packed file beside the growing bf16 one.
-    need = _needs(standard, cache_dir) + (0 if ready("standard", cache_dir=cache_dir) else standard.size)
+    need = _need(cache_dir)
     if free < need:
         return Choice(small.name, f"small, because standard needs {_gb(need)} of memory and {_gb(free)} are free.")
     speed = machine.probe()
@@ -58,6 +57,18 @@ def choose_model(cache_dir: Path | None = None) -> Choice:
     return Choice(
         standard.name, f"standard, because {_gb(free)} of memory are free and {told.replace('would', 'should')}."
     )
+
+
+def largest_that_fits(cache_dir: Path | None = None) -> str:
+    """The larger embedded model that memory allows; its speed, which `choose_model` asks for, too, needs a library."""
+    return "standard" if machine.free_memory() >= _need(cache_dir) else "small"
+
+
+def _need(cache_dir: Path | None) -> int:
+    """Bytes that standard takes. Not yet converted, the peak is the conversion's, which reads the packed file beside the
+    growing bf16 one."""
+    standard = MODELS["standard"]
+    return _needs(standard, cache_dir) + (0 if ready("standard", cache_dir=cache_dir) else standard.size)
 
 
 def open_model(spec: str, *, progress: Progress | None = None, settings: Settings | None = None) -> LanguageModel:
