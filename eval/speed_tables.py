@@ -52,10 +52,8 @@ def told(section: str, model: str, raw: Raw) -> Iterator[Table | str]:
 
 
 def _start(model: str, raw: Raw) -> Iterator[str]:
-    each, calls = (
-        raw["first_page"],
-        raw.get("first_call", ()),
-    )  # runs of before knew none: the page came with the models
+    each = raw["first_page"]
+    calls = raw.get("first_call", ())  # runs of before knew none: the page came with the models
     ready = f", {median(calls):.1f} s until a call can begin" if calls else ""
     yield (
         f"start of `simulator serve --model {model}` to its first page, warm: median {median(each):.1f} s, longest "
