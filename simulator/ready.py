@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from simulator.ahead import Ahead, Pause
+from simulator.assessment import Assessment
 from simulator.calibration.scaled import Scaled, machine_of
 from simulator.call import Call, Due
-from simulator.caller.voice import Voice
+from simulator.caller.voice import Line, Refused, Saying, Situation, Voice
 from simulator.evaluator.grader import Evaluator
 from simulator.evaluator.second_opinion import SecondOpinion
 from simulator.models.base import LanguageModel, Sampling, Source
@@ -65,18 +66,48 @@ class Parts:
                 model.close()
 
 
+class _VoiceLater:
+    """The voice of parts that may not be open yet: whoever wants its name or its words waits for them."""
+
+    def __init__(self, parts: Future[Parts]) -> None:
+        self._parts = parts
+
+    @property
+    def name(self) -> str:
+        return self._parts.result().voice.name
+
+    def say(self, situation: Situation) -> Iterator[Saying | Refused | Line]:
+        return self._parts.result().voice.say(situation)
+
+
+class _EvaluatorLater:
+    """The same for the evaluator."""
+
+    def __init__(self, parts: Future[Parts]) -> None:
+        self._parts = parts
+
+    @property
+    def name(self) -> str:
+        return self._parts.result().evaluator.name
+
+    def grade(self, turn: Turn, transcript: Transcript, scenario: Brief, *, cache_key: str | None = None) -> Assessment:
+        return self._parts.result().evaluator.grade(turn, transcript, scenario, cache_key=cache_key)
+
+
 class ReadyRehearsals(Rehearsals):
     """Rehearsals whose models read ahead in the background, while the trainee reads, thinks and types: a new call's preface,
     a call that is taken up again, what the caller has just said.
 
-    The models need not be open when it is made: whoever asks for the voice or the evaluator before `open` is through waits.
+    The models need not be open when it is made: stored calls can be read at once, and whoever wants something said or graded
+    before `open` is through waits.
     """
 
     def __init__(self, opened: Callable[[], Parts], store: Store, settings: Settings) -> None:
         """`opened`: opens the parts; called by `open`."""
         places = Places(settings.turns_at_once, settings.turns_waiting)
-        super().__init__(None, None, store, own_data=settings.data_dir, places=places)
         self._opened, self._parts = opened, Future[Parts]()
+        evaluator = Scaled(_EvaluatorLater(self._parts), store.calibration.active)
+        super().__init__(_VoiceLater(self._parts), evaluator, store, own_data=settings.data_dir, places=places)
         self.ahead = Ahead()
 
     def open(self) -> None:
@@ -86,7 +117,6 @@ class ReadyRehearsals(Rehearsals):
         parts: Parts | None = None
         try:
             parts = self._opened()
-            parts.evaluator = Scaled(parts.evaluator, self.store.calibration.active)
             self.ask_for_opinions(parts.second)
         except BaseException as error:
             if parts is not None:
@@ -113,12 +143,6 @@ class ReadyRehearsals(Rehearsals):
     def told(self) -> str:
         """Why these models; once they are open."""
         return self.parts.told
-
-    def __getattr__(self, name: str) -> Any:
-        """`voice` and `evaluator`: the parts', once they are open."""
-        if name not in ("voice", "evaluator"):
-            raise AttributeError(name)
-        return getattr(self._parts.result(), name)
 
     def warm_up(self) -> None:
         """Use the models once, in the background. A failure is logged: the first turn will tell it."""

@@ -57,23 +57,19 @@ class Choices:
 class Rehearsals:
     """Starts calls, finds them again, branches them. One for a process; safe to use from several threads."""
 
-    voice: Speech
-    evaluator: Grader
-
     def __init__(
         self,
-        voice: Speech | None,
-        evaluator: Grader | None,
+        voice: Speech,
+        evaluator: Grader,
         store: Store,
         *,
         own_data: Path | None = None,
         second: SecondOpinion | None = None,
         places: Places | None = None,
     ) -> None:
-        """`voice` and `evaluator`: None where whoever inherits has them later. `second`: who gives second opinions, in the
-        background; `close` then, before the store is closed. `places`: how many turns are played at once, and may wait."""
-        if voice is not None and evaluator is not None:
-            self.voice, self.evaluator = voice, evaluator
+        """`second`: who gives second opinions, in the background; `close` then, before the store is closed. `places`: how many
+        turns are played at once, and may wait."""
+        self.voice, self.evaluator = voice, evaluator
         self.store, self.own_data, self.places = store, own_data, places or Places()
         self.opinions: Opinions | None = None
         self.ask_for_opinions(second)
@@ -82,7 +78,7 @@ class Rehearsals:
 
     @property
     def ready(self) -> bool:
-        """Whether voice and evaluator are there: whoever asks for one that is not waits for it."""
+        """Whether voice and evaluator are there: what they are asked before is answered then."""
         return True
 
     def until_ready(self) -> None:

@@ -66,7 +66,9 @@ class Grader(Protocol):
 class Speech(Protocol):
     """Anything that finds the caller's words (the voice, or a scripted one in tests)."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Who speaks."""
 
     def say(self, situation: Situation) -> Iterator[Saying | Refused | Line]: ...
 

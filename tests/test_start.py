@@ -25,6 +25,7 @@ from simulator.app.handlers import Handlers
 from simulator.app.lean import without_stubs
 from simulator.app.views import View
 from simulator.errors import ModelNotFoundError
+from simulator.events import TraineeSpoke
 from simulator.ready import Parts, ReadyRehearsals
 from simulator.settings import Settings
 from simulator.store import open_store
@@ -103,12 +104,38 @@ def test_a_call_begun_before_waits_and_goes_on_after_a_restart(slow: Opening, tm
     list(slow.handlers.send(view["me"], "Good morning, Ada speaking."))
     anew = Opening(tmp_path)
     with anew.rehearsals:
-        shown, rest = loaded(anew, view["me"])
-        assert "your call goes on" in shown[-1]["banner"]
-        assert not any("signal" in v for v in shown), "the screen stays shut: no other call is begun meanwhile"
+        shown = list(anew.handlers.load(view["me"]))
+        assert "Ada speaking" in next(v for v in shown if "stage" in v)["stage"]
+        assert not anew.rehearsals.ready, "a stored call is read without models"
+        sent = anew.handlers.send(view["me"], "I am sorry that you were charged twice, let me look.")
+        said = next(v for v in sent if "stage" in v)
+        assert "charged twice" in said["stage"]
+        assert "getting ready: you are answered by itself" in said["banner"]
         anew.later()
-        assert "Ada speaking" in next(v for v in rest if "stage" in v)["stage"]
-        list(rest)
+        assert list(sent)[-1]["banner"] == ""
+    anew.thread.join()
+
+
+def test_a_debrief_and_a_turn_that_was_cut_off_do_not_wait_for_models_that_they_need_later(tmp_path: Path) -> None:
+    first = Opening(tmp_path)
+    first.go.set()
+    with first.rehearsals:
+        start = {"do": "start", "persona": "anxious", "scenario": "telecom_double_billing"}
+        me = next(v for v in first.handlers.act(loaded(first)[0][0]["me"], start) if "me" in v)["me"]
+        over = next(v for v in first.handlers.act(me, start) if "me" in v)["me"]
+        list(first.handlers.act(over, {"do": "end"}))
+        cut = first.rehearsals.take_up(me["call"], owner=me["owner"]).submit("Good morning, Ada speaking.")
+        assert isinstance(next(cut), TraineeSpoke)
+    first.thread.join()
+    anew = Opening(tmp_path)
+    with anew.rehearsals:
+        assert "debrief" in next(anew.handlers.act(over, {"do": "debrief"}))
+        page = anew.handlers.load(me)
+        shown = [next(page) for _ in range(3)]
+        assert "getting ready: you are answered by itself" in shown[-1]["banner"]
+        assert not anew.rehearsals.ready
+        anew.later()
+        assert list(page)[-1]["banner"] == ""
     anew.thread.join()
 
 
@@ -166,6 +193,7 @@ from browser import launched, served
 
 from simulator import opening
 from simulator.errors import ModelNotFoundError
+from simulator.events import TraineeSpoke
 def open_parts(*_a, **_k):
     while not Path(sys.argv[2]).exists():
         time.sleep(0.05)

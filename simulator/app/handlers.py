@@ -35,7 +35,7 @@ from simulator.workshop.rules import playing as playing_now
 
 PAGE = 20
 """Calls on one page of the history."""
-_NEED_A_CALLER = ("start", "go-on", "same-again", "branch")
+_NEED_A_CALLER = ("start", "same-again", "branch")
 """What waits for the models where they are still being opened."""
 _FIRST = ("furious_repeated_failure", "telecom_double_billing")
 """What is chosen when the page opens, if it is there."""
@@ -82,16 +82,13 @@ class Handlers:
             yield {"bar": topbar(TITLE, lab=True)}
         yield {"me": browser.kept, "setup": self.form(browser), "preview": self._preview(browser, {})}
         deliberate = isinstance(kept, dict) and kept.get("call") == ""
-        waits = not self.rehearsals.ready
-        in_call = not fresh and bool(browser.call_id or (not deliberate and self._unfinished(browser)))
-        if waits:
-            yield {"banner": getting_ready("your call goes on")} if in_call else self._before(browser, waits=True)
-            self.rehearsals.until_ready()
-        found = self._current(browser, deliberate=deliberate) if in_call else None
-        if found is None and waits and not in_call:  # whoever has begun a call in these seconds shall stay in it
-            yield {"resume": self._to_resume(browser)}
-        elif found is None:
-            yield self._before(browser)
+        found = None if fresh else self._current(browser, deliberate=deliberate)
+        if found is None:
+            waits = not self.rehearsals.ready
+            yield self._before(browser, waits=waits)
+            if waits:
+                self.rehearsals.until_ready()
+                yield {"resume": self._to_resume(browser)}  # no more: whoever has begun a call meanwhile stays in it
         elif found.call.ended:
             yield from self.after.show(browser, found)
         else:
@@ -165,7 +162,7 @@ class Handlers:
         if not isinstance(data, dict) or str(data.get("do")) not in self._acts:
             raise FormatError("the page asked for something unknown: reload it")
         if data["do"] in _NEED_A_CALLER and not self.rehearsals.ready:
-            yield {"banner": getting_ready("your call begins" if data["do"] != "go-on" else "your call goes on")}
+            yield {"banner": getting_ready("your call begins")}
         yield from self._acts[str(data["do"])](browser, {**data, "typed": typed if isinstance(typed, str) else ""})
 
     def _call(self, browser: Browser, data: Data) -> Rehearsal:

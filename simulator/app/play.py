@@ -9,7 +9,7 @@ from contextlib import closing
 from simulator.app.call_view import mood, notes, stage
 from simulator.app.identity import Browser
 from simulator.app.record_view import desk
-from simulator.app.views import View, banner, puzzled, signal
+from simulator.app.views import View, banner, getting_ready, puzzled, signal
 from simulator.call import Due
 from simulator.errors import BusyError, FullError, SimulatorError
 from simulator.events import CallerSaying, CallerSpoke, CandidateRefused, Event, TraineeSpoke, TurnWaits
@@ -50,6 +50,8 @@ def playing(
                 began = True
                 sent = event.turn if isinstance(event, TraineeSpoke) else sent
                 view = _after(rehearsal, event, sent)
+                if isinstance(event, TraineeSpoke) and not rehearsals.ready:
+                    view = {**view, "banner": getting_ready("you are answered")}
                 if view:
                     yield view
     except GivenUp:  # the page has gone; whoever comes back goes on with it
@@ -120,6 +122,8 @@ def finishing(rehearsals: Rehearsals, rehearsal: Rehearsal, *, patience: float =
     """What a cut-off turn still owes. Waits while the page's former self (a reload) is still letting go of it, but no
     longer than `patience` seconds: the page asks again."""
     until = time.monotonic() + patience
+    if rehearsal.call.due not in (Due.TRAINEE, Due.NOTHING) and not rehearsals.ready:
+        yield {"banner": getting_ready("you are answered")}
     while rehearsal.call.due not in (Due.TRAINEE, Due.NOTHING):
         happening = rehearsal.resume()
         try:
