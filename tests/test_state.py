@@ -6,8 +6,10 @@ import pytest
 from builders import assessment, persona
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from simulator.caller.appraisal import after, appraise, opening_state
+from simulator.caller.reason import Reason, Weariness
 from simulator.caller.state import EASE, MAX_STEP, CallerState, Change, Mood, mood_of, moved
 from simulator.persona import personas
 from simulator.vocabulary import Difficulty, Dimension, Fault, Feeling, Tag, Technique
@@ -149,4 +151,20 @@ def test_a_level_that_does_not_apply_moves_nothing():
     grades = assessment(calmness=3, empathy=None, solution=None, closing=None)
     assert grades.value(Dimension.EMPATHY) is None
     appraisal = appraise(who, Difficulty.MEDIUM, state, grades)
-    assert all("empathy" not in reason for reason in appraisal.reasons)
+    assert all(reason.about is not Dimension.EMPATHY for reason in appraisal.reasons)
+
+
+def test_a_reason_is_kept_as_its_text() -> None:
+    for text, about in (
+        ("empathy 4.0 (+3.0)", Dimension.EMPATHY),
+        ("argues (-1.2)", Fault.ARGUES),
+        ("the call drags on (-0.1)", Weariness.DRAGS_ON),
+    ):
+        reason = Reason.model_validate(text)
+        assert reason.about is about
+        assert Reason.model_validate_json(reason.model_dump_json()) == reason
+        assert reason.model_dump() == str(reason) == text
+    assert Reason.of(Dimension.CALMNESS, 4.26, -0.14) == Reason.model_validate("calmness 4.3 (-0.1)")
+    for wrong in ("argues", "argues (much)", "shrugs (+1.0)"):
+        with pytest.raises(ValidationError):
+            Reason.model_validate(wrong)

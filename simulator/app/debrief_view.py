@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
 from simulator.app.markup import (
@@ -26,6 +25,7 @@ from simulator.app.setup_view import pass_marks
 from simulator.app.turn_view import caller_turn, trainee_turn
 from simulator.app.ways import EVERYTHING
 from simulator.call import Call
+from simulator.caller.reason import About
 from simulator.debrief import Advice, Debrief, DimensionSummary, MoodPoint, TechniqueUse
 from simulator.transcript import Speaker, Transcript
 from simulator.vocabulary import Dimension, Fault, Technique
@@ -38,7 +38,6 @@ _VERDICTS = {
     False: ("Below the pass mark", "bad"),
     None: ("Nothing to grade", "open"),
 }
-_REASON = re.compile(r"([a-z_ ]+?)(?: \d\.\d)? \(([+-]\d+\.\d)\)")
 
 
 def debrief_page(
@@ -288,17 +287,22 @@ def _by_person(given: Regrade) -> str:
 
 
 def _moved_by(point: MoodPoint) -> str:
-    """The appraisal's reasons (`empathy 4.0 (+3.0)`, `argues (-1.2)`) as words with a sign."""
-    names = {d.value: DIMENSIONS[d] for d in Dimension} | {t.value: tag_label(t) for t in (*Technique, *Fault)}
+    """The appraisal's reasons as words with a sign."""
     out: list[str] = []
     for reason in point.reasons:
-        found = _REASON.match(reason)
-        if found is None:
-            out.append(esc(reason))
-        elif abs(float(found[2])) >= 0.1:
-            kind, sign = ("better", "+") if float(found[2]) > 0 else ("worse", "−")
-            out.append(f'<span class="{kind}">{sign} {esc(names.get(found[1], found[1].replace("_", " ")))}</span>')
+        if reason.points:
+            kind, sign = ("better", "+") if reason.points > 0 else ("worse", "−")
+            out.append(f'<span class="{kind}">{sign} {esc(_named(reason.about))}</span>')
     return " · ".join(out)
+
+
+def _named(about: About) -> str:
+    match about:
+        case Dimension():
+            return DIMENSIONS[about]
+        case Technique() | Fault():
+            return tag_label(about)
+    return about.value
 
 
 def _note(call: Call, told: Debrief) -> str:

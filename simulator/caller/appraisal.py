@@ -9,6 +9,7 @@ control), sizes set so that a good trainee needs four to seven turns at medium d
 from __future__ import annotations
 
 from simulator.assessment import Assessment, Frozen
+from simulator.caller.reason import About, Reason, Weariness
 from simulator.caller.state import CallerState, Change, Promise, mood_of, moved
 from simulator.persona import Persona
 from simulator.vocabulary import Difficulty, Dimension, Fault, Tag, Technique
@@ -70,11 +71,11 @@ OFFER = 3.5
 
 
 class Appraisal(Frozen):
-    """What a turn did: the good part, the bad part, and the strongest reasons in words (largest first)."""
+    """What a turn did: the good part, the bad part, and the strongest reasons (largest first)."""
 
     better: Change
     worse: Change
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     offered: bool
     moving: bool
     """Whether the call moved towards a fix, or did not need to."""
@@ -99,7 +100,11 @@ def appraise(
     """What `grades` mean to this persona in this state. `repeated`: the trainee has said this before in this call; then
     nothing good comes of it, however well it is graded."""
     level = persona.levels[difficulty]
-    parts: list[tuple[str, Change]] = []
+    parts: list[tuple[About, float | None, Change]] = []
+
+    def add(about: About, change: Change, level: float | None = None) -> None:
+        parts.append((about, level, change))
+
     solution = grades.value(Dimension.SOLUTION)
     for dimension, rows in _LEVELS.items():
         value = grades.value(dimension)
@@ -108,29 +113,29 @@ def appraise(
         change = _between(rows, value)
         if dimension is Dimension.SOLUTION and change.goodness > 0 and state.heard < UNHEARD:
             change = change.scaled(0.5)
-        parts.append((f"{dimension.value} {value:.1f}", change))
+        add(dimension, change, value)
     for tag in sorted(grades.tags, key=lambda t: t.value):
-        parts.append((tag.value, _tag_change(persona, tag)))
+        add(tag, _tag_change(persona, tag))
     moving = not repeated and (solution is None or solution >= MOVEMENT)
     if repeated:
-        parts = [(name, _split(change)[1]) for name, change in parts]
-        parts.append(("said before", SAID_BEFORE))
+        parts = [(about, level, _split(change)[1]) for about, level, change in parts]
+        add(Weariness.SAID_BEFORE, SAID_BEFORE)
     if not moving:
-        parts.append(("no movement", Change(patience=-STALL * (state.stalled + 1))))
+        add(Weariness.NO_MOVEMENT, Change(patience=-STALL * (state.stalled + 1)))
     overdue = len(state.intents) - FRESH
     if overdue > 0 and not state.accepted:
-        parts.append(("the call drags on", Change(patience=-FATIGUE * overdue)))
+        add(Weariness.DRAGS_ON, Change(patience=-FATIGUE * overdue))
     better, worse = Change(), Change()
     up = level.soothe * (0.6 + 0.08 * persona.traits.forgiveness)
     down = HARM * level.provoke * (0.6 + 0.08 * persona.traits.volatility)
-    for _, change in parts:
+    for _, _, change in parts:
         good, bad = _split(change)
         better, worse = better + good.scaled(up), worse + bad.scaled(down)
-    ranked = sorted(parts, key=lambda part: (-abs(part[1].goodness), part[0]))
+    ranked = sorted(parts, key=lambda part: (-abs(part[2].goodness), part[0].value))
     return Appraisal(
         better=better,
         worse=worse,
-        reasons=tuple(f"{name} ({change.goodness:+.1f})" for name, change in ranked[:4]),
+        reasons=tuple(Reason.of(about, level, change.goodness) for about, level, change in ranked[:4]),
         offered=not repeated
         and solution is not None
         and solution >= OFFER

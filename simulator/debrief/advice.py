@@ -11,9 +11,9 @@ from collections.abc import Sequence
 
 from simulator.call import Call
 from simulator.caller.appraisal import opening_state
+from simulator.caller.reason import About, Weariness
 from simulator.caller.state import CallerState
 from simulator.debrief.data import Advice
-from simulator.debrief.thoughts import split_reason
 from simulator.rubric import level_text, rubric
 from simulator.vocabulary import Dimension, Fault, Feeling, Intent, Tag, plain
 
@@ -194,11 +194,10 @@ def _moved(call: Call, turn: int, dimension: Dimension) -> float:
     move = call.moves.get(turn)
     if move is None:
         return 0.0
-    names = {f.value for f, d in _FAULT_OF.items() if d is dimension} | {dimension.value}
+    about: set[About] = {dimension, *(f for f, d in _FAULT_OF.items() if d is dimension)}
     if dimension is Dimension.SOLUTION:
-        names.add("no")
-    pairs = [split_reason(reason) for reason in move.appraisal.reasons]
-    return sum(points for name, points in pairs if name.split(" ")[0] in names)
+        about.add(Weariness.NO_MOVEMENT)
+    return sum(reason.points for reason in move.appraisal.reasons if reason.about in about)
 
 
 def _effect(call: Call, turn: int, *, good: bool) -> str:

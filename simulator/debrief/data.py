@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from simulator.caller.reason import Reason
 from simulator.vocabulary import Dimension, Ending, Fault, Intent, Technique
 
 
@@ -50,7 +51,7 @@ class MoodPoint:
     heard: float
     intent: Intent
     thought: str
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     gained: float = 0.0
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from simulator.call import Call
 from simulator.caller.appraisal import Appraisal
+from simulator.caller.reason import Weariness
 from simulator.debrief.thought_lines import (
     ALWAYS,
     ENDINGS,
@@ -68,27 +69,17 @@ def _turned(lines: tuple[str, ...], by: int) -> tuple[str, ...]:
 def _reason_pools(appraisal: Appraisal) -> Iterator[tuple[str, ...]]:
     """The lines for each reason that moved the caller, strongest first."""
     for reason in appraisal.reasons:
-        name, gain = split_reason(reason)
-        word, _, value = name.partition(" ")
-        if name == "no movement":
-            yield STALLED
-        elif word in {f.value for f in Fault}:
-            yield FAULTS[Fault(word)]
-        elif word in {t.value for t in Technique}:
-            yield TECHNIQUES[Technique(word)] if gain >= 0 else IRRITATED
-        elif word in {d.value for d in Dimension}:
-            level = float(value or 3)
-            share = "low" if level < 2.6 else "middle" if level < 3.6 else "high"
-            yield LEVELS.get((Dimension(word), share), ALWAYS)
-
-
-def split_reason(reason: str) -> tuple[str, float]:
-    """A reason of an appraisal, `name (+1.2)`, as its name and its points (0 if it says none)."""
-    name, _, rest = reason.rpartition(" (")
-    try:
-        return (name, float(rest.rstrip(")"))) if name else (reason, 0.0)
-    except ValueError:
-        return reason, 0.0
+        match reason.about:
+            case Weariness.NO_MOVEMENT:
+                yield STALLED
+            case Fault() as fault:
+                yield FAULTS[fault]
+            case Technique() as technique:
+                yield TECHNIQUES[technique] if reason.points >= 0 else IRRITATED
+            case Dimension() as dimension:
+                level = reason.level or 3
+                share = "low" if level < 2.6 else "middle" if level < 3.6 else "high"
+                yield LEVELS.get((dimension, share), ALWAYS)
 
 
 def _quote(call: Call, turn: int) -> str:
@@ -98,4 +89,4 @@ def _quote(call: Call, turn: int) -> str:
     return min((q for q in quotes if 0 < len(q.split()) <= QUOTE_WORDS), key=len, default="")
 
 
-__all__ = ["split_reason", "thoughts"]
+__all__ = ["thoughts"]

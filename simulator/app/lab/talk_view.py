@@ -111,7 +111,7 @@ def _answer(side: Side, index: int) -> str:
     shown = f'<p class="both-words" dir="auto">{esc(words)}{live}</p>'
     if move is None:
         return f'<article class="both-side">{name}{shown}</article>'
-    reasons = joined(f"<li>{esc(r.replace('_', ' '))}</li>" for r in move.appraisal.reasons)
+    reasons = joined(f"<li>{esc(str(r).replace('_', ' '))}</li>" for r in move.appraisal.reasons)
     how = "written line" if spoken and spoken.written else ""
     return (
         f'<article class="both-side">{name}{shown}<p class="both-does"><span class="pill">{move.plan.intent.value.replace("_", " ")}'
