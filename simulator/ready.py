@@ -13,7 +13,8 @@ from simulator.ahead import Ahead, Pause
 from simulator.assessment import Assessment
 from simulator.calibration.scaled import Scaled, machine_of
 from simulator.call import Call, Due
-from simulator.caller.voice import Line, Refused, Saying, Situation, Voice
+from simulator.caller.principles import Keeper
+from simulator.caller.voice import Line, Principled, Refused, Saying, Situation, Voice
 from simulator.evaluator.grader import Evaluator
 from simulator.evaluator.second_opinion import SecondOpinion
 from simulator.models.base import LanguageModel, Sampling, Source
@@ -76,6 +77,11 @@ class _VoiceLater:
     def name(self) -> str:
         return self._parts.result().voice.name
 
+    @property
+    def keeper(self) -> Keeper | None:
+        voice = self._parts.result().voice
+        return voice.keeper if isinstance(voice, Principled) else None
+
     def say(self, situation: Situation) -> Iterator[Saying | Refused | Line]:
         return self._parts.result().voice.say(situation)
 
@@ -124,6 +130,10 @@ class ReadyRehearsals(Rehearsals):
             self._parts.set_exception(error)
             raise
         self._parts.set_result(parts)
+        with self._lock:
+            taken_up = list(self._open.values())
+        for rehearsal in taken_up:
+            self._read_ahead(rehearsal)
 
     @property
     def ready(self) -> bool:
@@ -185,9 +195,10 @@ class ReadyRehearsals(Rehearsals):
         return found
 
     def _read_ahead(self, rehearsal: Rehearsal) -> None:
-        """What is known of that call now, if the trainee is about to speak in it."""
+        """What is known of that call now, if the trainee is about to speak in it. Not before the models are open: a job that
+        waits for them would hold up every turn (`Ahead.playing`); `open` asks for those that were taken up before."""
         call = rehearsal.call
-        if call.due is Due.TRAINEE:
+        if self.ready and call.due is Due.TRAINEE:
             self.ahead.ask(rehearsal.id, lambda pause: self.parts.read_ahead(call, rehearsal.id, pause))
 
 

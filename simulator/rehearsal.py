@@ -238,6 +238,7 @@ class Rehearsal:
             with closing(happening):  # type: ignore[type-var]
                 while True:
                     if place is None and self.call.due in _COMPUTED:
+                        self._home.until_ready()  # without a place: nobody is ahead of those who wait for the models
                         place = self._home.places.take(self.owner, self.id)
                         yield from self._waiting(place)
                     still_wanted()

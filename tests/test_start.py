@@ -24,9 +24,15 @@ from simulator import opening
 from simulator.app.handlers import Handlers
 from simulator.app.lean import without_stubs
 from simulator.app.views import View
+from simulator.caller.principles import Keeper
+from simulator.caller.voice import Principled, Voice
 from simulator.errors import ModelNotFoundError
 from simulator.events import TraineeSpoke
+from simulator.models.scripted import ScriptedModel
+from simulator.persona import personas
 from simulator.ready import Parts, ReadyRehearsals
+from simulator.rehearsal import Choices, Rehearsals
+from simulator.scenario import scenarios
 from simulator.settings import Settings
 from simulator.store import open_store
 
@@ -107,8 +113,10 @@ def test_a_call_begun_before_waits_and_goes_on_after_a_restart(slow: Opening, tm
         shown = list(anew.handlers.load(view["me"]))
         assert "Ada speaking" in next(v for v in shown if "stage" in v)["stage"]
         assert not anew.rehearsals.ready, "a stored call is read without models"
+        began = time.monotonic()
         sent = anew.handlers.send(view["me"], "I am sorry that you were charged twice, let me look.")
         said = next(v for v in sent if "stage" in v)
+        assert time.monotonic() - began < 2, "kept at once, not when reading ahead has given up waiting"
         assert "charged twice" in said["stage"]
         assert "getting ready: you are answered by itself" in said["banner"]
         anew.later()
@@ -136,7 +144,33 @@ def test_a_debrief_and_a_turn_that_was_cut_off_do_not_wait_for_models_that_they_
         assert not anew.rehearsals.ready
         anew.later()
         assert list(page)[-1]["banner"] == ""
+        assert not any(view.get("banner") for view in anew.handlers.load(me))
+        assert anew.rehearsals.ahead.settled(SOON), "a call that was taken up before is read ahead then"
     anew.thread.join()
+
+
+def test_a_call_taken_up_before_the_models_are_open_ends_quietly_without_them(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, place = open_store(tmp_path / "calls.db"), Settings(data_dir=tmp_path)
+    first = Rehearsals(clikit.voice(), clikit.evaluator(), store)
+    known = first.start(Choices(personas()["anxious"], scenarios()["telecom_double_billing"]), owner="me")
+    never = ReadyRehearsals(lambda: pytest.fail("opened"), store, place)
+    began = time.monotonic()
+    for _ in never.take_up(known.id, owner="me").pause(True):
+        pass
+    never.close()
+    assert time.monotonic() - began < 2
+    assert not caplog.records
+
+
+def test_a_voice_that_is_there_later_has_its_keeper(tmp_path: Path) -> None:
+    keeper = Keeper(ScriptedModel())
+    parts = Parts(Voice(ScriptedModel(), keeper), clikit.evaluator())
+    with ReadyRehearsals(lambda: parts, open_store(tmp_path / "calls.db"), Settings()) as found:
+        found.open()
+        assert isinstance(found.voice, Principled)
+        assert found.voice.keeper is keeper
 
 
 def test_an_opening_that_fails_is_told_to_who_waits(slow: Opening) -> None:
@@ -193,7 +227,6 @@ from browser import launched, served
 
 from simulator import opening
 from simulator.errors import ModelNotFoundError
-from simulator.events import TraineeSpoke
 def open_parts(*_a, **_k):
     while not Path(sys.argv[2]).exists():
         time.sleep(0.05)

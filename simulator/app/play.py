@@ -44,14 +44,17 @@ def playing(
 ) -> Iterator[View]:
     """One turn, or (`began`) the rest of one. The text box is emptied only once its words are in the call."""
     sent: int | None = None
+    waits = not rehearsals.ready
     try:
         with closing(happening):  # type: ignore[type-var]
             for event in happening:
                 began = True
                 sent = event.turn if isinstance(event, TraineeSpoke) else sent
                 view = _after(rehearsal, event, sent)
-                if isinstance(event, TraineeSpoke) and not rehearsals.ready:
+                if waits and isinstance(event, TraineeSpoke):
                     view = {**view, "banner": getting_ready("you are answered")}
+                elif waits:  # something has come: the models are there
+                    view, waits = {**view, "banner": banner()}, False
                 if view:
                     yield view
     except GivenUp:  # the page has gone; whoever comes back goes on with it
@@ -130,6 +133,7 @@ def finishing(rehearsals: Rehearsals, rehearsal: Rehearsal, *, patience: float =
             first = next(happening, None)
         except BusyError:
             if time.monotonic() >= until:
+                yield {"banner": banner()}
                 return
             time.sleep(WAIT)
             rehearsal = rehearsals.take_up(rehearsal.id, owner=rehearsal.owner)
@@ -149,10 +153,10 @@ def finishing(rehearsals: Rehearsals, rehearsal: Rehearsal, *, patience: float =
         if first is not None:
             view = _after(rehearsal, first, None)
             if view:
-                yield view
+                yield {**view, "banner": banner()}
         yield from playing(rehearsals, rehearsal, happening, began=True)
         return
-    yield shown(rehearsal)
+    yield {**shown(rehearsal), "banner": banner()}
 
 
 def handover_draft(scenario: Scenario, typed: str) -> str:

@@ -20,12 +20,13 @@ class Weariness(StrEnum):
     DRAGS_ON = "the call drags on"
 
 
+# What they are called is part of the format of a stored call.
 About = Dimension | Technique | Fault | Weariness
 _TEXT = re.compile(r"(?P<about>.+?)(?: (?P<level>\d\.\d))? \((?P<points>[+-]\d+\.\d)\)")
 
 
 class Reason(Frozen):
-    """`about`: a dimension (with its expected `level`, 1-5), a technique, a fault, or the call's length; `points`: how much
+    """`about`: a dimension (with its expected `level`, 1-5), a technique, a fault, or weariness; `points`: how much
     better, or worse (negative), it left the caller. In JSON it is its text: `empathy 4.0 (+3.0)`, `argues (-1.2)`."""
 
     about: About

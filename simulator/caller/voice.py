@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from random import Random
+from typing import Protocol, runtime_checkable
 
 from simulator.caller.choice import (
     MARKS,
@@ -86,6 +87,14 @@ class Line:
     completed: bool = False
     model: str = ""
     stood_in: bool = False
+
+
+@runtime_checkable
+class Principled(Protocol):
+    """A voice that can have somebody who says which candidates keep the persona's principles."""
+
+    @property
+    def keeper(self) -> Keeper | None: ...
 
 
 class Voice:
@@ -350,6 +359,7 @@ __all__ = [
     "Refused",
     "Saying",
     "Situation",
+    "Principled",
     "Voice",
     "carries",
     "known_to",

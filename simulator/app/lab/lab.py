@@ -20,7 +20,7 @@ from simulator.app.lab import check_view, edit_view, sheet, talk_view
 from simulator.app.lab.checking import Checking, Run
 from simulator.app.lab.talk import Setup, Talk, Talks, begun, words_from
 from simulator.app.views import View, banner, guarded, signal
-from simulator.caller.voice import Voice
+from simulator.caller.voice import Principled
 from simulator.caller.written import WrittenVoice
 from simulator.errors import BusyError, CallError, DataError, FormatError, SimulatorError
 from simulator.persona import Persona, personas
@@ -285,7 +285,7 @@ class Lab:
             raise FormatError(f"choose a difficulty, and {FEWEST} to {MOST} calls")
         voice: Speech = WrittenVoice() if data.get("words") == "written" else self._rehearsals.voice
         pair = self._pair(opened, before, _text(data))
-        keeper = voice.keeper if isinstance(voice, Voice) else None
+        keeper = voice.keeper if isinstance(voice, Principled) else None
         asked = Asked(*pair, voice, self._rehearsals.evaluator, calls, Difficulty(level), keeper)
         run = self._checking.begin(asked, browser.owner, opened, (before, EDITOR))
         yield from self._followed(browser, run)
