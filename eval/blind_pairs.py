@@ -77,15 +77,21 @@ class Drawn:
         return self._kept
 
 
-def draw(base: str, count: int, seed: int, out: Path, against: str) -> None:
-    """Write the sheet and its key."""
+def drawn(base: str, count: int, seed: int, out: Path) -> tuple[list[Place], dict[str, str]]:
+    """Places of held-out calls, and what the tuned model says in each. Raises ModelFormatError if there is none."""
     out.mkdir(parents=True, exist_ok=True)
     model = open_model(base)
     if not isinstance(model, LocalModel) or not model.info.tuned:
         raise ModelFormatError(f"no adapter ships for {base}; train one: python -m eval.train_caller --base {base}")
     some = places(split(written_calls())[1], count, seed, model.info)
-    ours = Drawn(model, seed, out / "lines.jsonl").lines(some)
+    said = Drawn(model, seed, out / "lines.jsonl").lines(some)
     model.close()
+    return some, said
+
+
+def draw(base: str, count: int, seed: int, out: Path, against: str) -> None:
+    """Write the sheet and its key."""
+    some, ours = drawn(base, count, seed, out)
     theirs = {place.key: place.line.text for place in some}
     if against:
         other = open_model(base, settings=Settings(tuned=False, cache_dir=settings().cache_dir))
@@ -105,16 +111,21 @@ def draw(base: str, count: int, seed: int, out: Path, against: str) -> None:
 
 
 def piece(number: int, place: Place, a: str, b: str) -> str:
-    """One moment as a judge reads it."""
+    """One moment as a judge reads it, and what may be said in it."""
+    return f"### {number}\n{moment(place)}\nA: {a}\nB: {b}\n"
+
+
+def moment(place: Place) -> str:
+    """Who calls whom and why, and the talk up to the agent's last words."""
     part, before = place.call.part, place.call.lines[max(0, place.number - SHOWN) : place.number]
     medium = "Phone call" if part.medium is Register.PHONE else "Chat"
-    head = f"### {number}\n{medium}. {part.business}: {part.issue}. The caller: {part.name}, {part.voice}\n"
+    head = f"{medium}. {part.business}: {part.issue}. The caller: {part.name}, {part.voice}\n"
     known = "".join(f"- {fact}\n" for fact in part.facts)
     talk = "".join(
         (f"Agent: {set_alike(x.heard)}\n" if x.heard else "") + f"Caller: {set_alike(x.text)}\n" for x in before
     )
     skipped = "[...]\n" if place.number > SHOWN else ""
-    return f"{head}What the caller knows:\n{known}\n{skipped}{talk}Agent: {set_alike(place.line.heard)}\n\nA: {a}\nB: {b}\n"
+    return f"{head}What the caller knows:\n{known}\n{skipped}{talk}Agent: {set_alike(place.line.heard)}\n"
 
 
 def count(judged: Path, out: Path) -> None:

@@ -28,6 +28,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from eval.int8_linear import in_eight_bits
 from eval.kept_memory import keep_memory
 from eval.lines import IGNORED, WrittenCall, split, tokenised, written_calls
+from simulator.errors import DataError
 from simulator.models import MODELS, ensure
 from simulator.models.adapter import CONFIG
 from simulator.models.choose import ADAPTERS
@@ -131,6 +132,28 @@ def adapted(model: Any, recipe: Recipe, continue_from: Path | None) -> Any:
     return get_peft_model(model, config)
 
 
+def legs_of(adapter: Path) -> list[dict[str, Any]]:
+    """How the adapter in that folder was made, leg by leg. Raises DataError if its file does not say."""
+    file = adapter / TRAINING
+    try:
+        legs: list[dict[str, Any]] = json.loads(file.read_text("utf-8"))["legs"]
+        if all(isinstance(leg["learned"], list) for leg in legs):
+            return legs
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    raise DataError("does not say which calls each leg has learned from (`learned`, a list of ids)", file=str(file))
+
+
+def unlearned(train: Sequence[WrittenCall], legs: Sequence[dict[str, Any]], many: int, seed: int) -> list[WrittenCall]:
+    """The first `many` (0: all) of the calls, shuffled, that no leg has learned from. Raises DataError if none is left."""
+    known = {call for leg in legs for call in leg["learned"]}
+    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(seed)).tolist()
+    left = [train[i] for i in order if train[i].id not in known]
+    if not left:
+        raise DataError("that adapter has learned from every call")
+    return left[: many or None]
+
+
 def finish(out: Path, told: dict[str, Any]) -> None:
     """Beside the weights in `out`: how they were made, leg by leg, and a card; no path of this machine stays behind."""
     base, legs = str(told["base"]), told["legs"]
@@ -168,9 +191,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, help="highest learning rate")
     parser.add_argument("--epochs", type=float)
     parser.add_argument("--calls", type=int, default=0, help="learn from so many calls only (0: all)")
-    parser.add_argument("--skip", type=int, default=0, help="leave out the first so many of the shuffled calls")
     parser.add_argument("--held-out", type=int, default=40, help="measure on so many held-out calls")
-    parser.add_argument("--continue-from", type=Path)
+    parser.add_argument("--continue-from", type=Path, help="an adapter's folder: teach it the calls that are new to it")
     parser.add_argument("--floats", action="store_true", help="the model beneath in float32, not in 8 bits")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path)
@@ -183,8 +205,11 @@ def main() -> None:
     out = args.out or ADAPTERS / args.base
     transformers.set_seed(args.seed)
     train, test = split(written_calls())
-    order = torch.randperm(len(train), generator=torch.Generator().manual_seed(args.seed)).tolist()[args.skip :]
-    chosen = [train[i] for i in (order[: args.calls] if args.calls else order)]
+    try:
+        earlier = legs_of(args.continue_from) if args.continue_from else []
+        chosen = unlearned(train, earlier, args.calls, args.seed)
+    except DataError as error:
+        parser.error(str(error))
     model, tokens = opened(args.base)
     data, held = (Calls(c, tokens, recipe.longest) for c in (chosen, test[: args.held_out]))
     model = adapted(model, recipe, args.continue_from)
@@ -235,11 +260,11 @@ def main() -> None:
     print(f"held-out perplexity after {after:.2f}, {minutes:.0f} minutes")
     half = model.to(torch.bfloat16)
     half.save_pretrained(out)
-    earlier = json.loads((args.continue_from / TRAINING).read_text("utf-8"))["legs"] if args.continue_from else []
     leg = {
         "made_by": f"python -m eval.train_caller {' '.join(sys.argv[1:])}",
         "recipe": {f: getattr(recipe, f) for f in Recipe.__dataclass_fields__},
         "calls": len(data),
+        "learned": sorted(call.id for call in chosen),
         "numbers": numbers,
         "minutes": round(minutes, 1),
         "cores": torch.get_num_threads(),

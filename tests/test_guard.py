@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.caller.guard import Refusal, alike, check, says
+from simulator.caller.guard import Refusal, _invented, alike, check, says
 from simulator.persona import personas
 from simulator.scenario import scenarios
 from simulator.vocabulary import Intensity
@@ -201,3 +201,12 @@ def test_no_written_line_is_one_that_its_caller_never_says():
         said = [*persona.opens, *persona.voice.pet_phrases]
         said += [line for lines in (*persona.lines.values(), *persona.leaves.values()) for line in lines]
         assert not [(line, p) for line in said for p in persona.voice.never_says if says(line, p)], persona.id
+
+
+def test_a_spelled_number_is_one_number():
+    known = ["£640 taken", "overdrawn by £12.60", "on 6 March at 14:35", "he said thirty-six"]
+    for said in ("six forty", "six hundred and forty", "twelve sixty", "at fourteen thirty-five"):
+        assert not _invented(said, known)
+    assert not _invented("Thirty six, he said.", known)
+    assert _invented("I sent the sixty-four pounds.", known) == "sixty-four"
+    assert _invented("forty two", known) == "forty-two"

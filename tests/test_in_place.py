@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import pytest
 from builders import TunedModel
 
+from eval.blind_lines import told
 from eval.blind_pairs import INSTRUCTIONS, Drawn, piece, set_alike
 from eval.compare_callers import Found, Way, alone, blind, found, row, whole
 from eval.in_place import EARLIEST, Place, each, places, said
 from eval.lines import Line, WrittenCall, split, written_calls
 from eval.listeners import Listeners
 from simulator.caller.voice import DECISIVE
+from simulator.errors import DataError
 from simulator.models.base import Candidate, ModelInfo, Source
 from simulator.prompts import Part
 from simulator.vocabulary import Intent, Register
@@ -136,3 +138,14 @@ def test_a_row_counts_what_was_drawn():
     assert row("a way", some, lines, Ears(), "15.0") == [
         "a way", "15.0", "33%", "", "31%", "echo 4, invented fact 1", "25%", "67%", "1.00", "1",
     ]  # fmt: skip
+
+
+def test_a_judge_of_single_lines_is_counted(tmp_path):
+    key = [{"place": str(n), "who": who} for n, who in enumerate("WWMM")]
+    sheet = tmp_path / "judged.txt"
+    sheet.write_text("0 W\n1 W\n2 W\n3 M\n")
+    assert told(sheet, key).startswith("4 lines: right 75%")
+    assert told(sheet, key).endswith("2 of 2 written, 1 of 2 of the model's")
+    sheet.write_text("0 W\n1 M\n2 =\n3 M\n")
+    with pytest.raises(DataError, match="nothing of line 2"):
+        told(sheet, key)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from eval.lines import IGNORED, split, tokenised, written_calls
 from eval.listeners import listeners
+from eval.train_caller import legs_of, unlearned
+from simulator.errors import DataError
+from simulator.models.choose import ADAPTERS
 from simulator.persona import personas
 from simulator.plan import Plan
 from simulator.prompts import part_of, part_segment, tuned_segments
@@ -74,3 +79,31 @@ def test_the_listeners_know_agents_from_callers_and_say_how_well():
     said = ears.agent([agent, caller])
     assert said[0] > 0.9 > 0.2 > said[1]
     assert Intent.ASK_SUPERVISOR in ears.likeliest(["Put me through to your manager. Now."])[0]
+
+
+def test_an_adapter_goes_on_with_the_calls_that_are_new_to_it(tmp_path):
+    train, test = split(written_calls())
+    legs = []
+    for _ in range(3):
+        chosen = unlearned(train, legs, 200, 0)
+        legs.append({"learned": [call.id for call in chosen]})
+    learned = [call for leg in legs for call in leg["learned"]]
+    assert len(learned) == len(set(learned)) == 600
+    assert not set(learned) & {call.id for call in test}
+    assert len(unlearned(train, legs, 0, 1)) == len(train) - 600
+    legs.append({"learned": [call.id for call in train]})
+    with pytest.raises(DataError, match="every call"):
+        unlearned(train, legs, 0, 0)
+    with pytest.raises(DataError, match="which calls each leg"):
+        legs_of(tmp_path)
+    (tmp_path / "training.json").write_text('{"legs": [{"calls": 3}]}')
+    with pytest.raises(DataError, match="which calls each leg"):
+        legs_of(tmp_path)
+
+
+@pytest.mark.parametrize("base", ["small", "standard"])
+def test_what_a_shipped_adapter_has_learned_from_is_told_and_was_not_held_out(base):
+    train = {call.id for call in split(written_calls())[0]}
+    for leg in legs_of(ADAPTERS / base):
+        assert len(leg["learned"]) == leg["calls"]
+        assert set(leg["learned"]) <= train

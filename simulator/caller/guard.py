@@ -89,11 +89,16 @@ _ANYBODYS = frozenset({
     "road", "avenue", "nana", "granny", "father", "mother", "queen", "king", "hell", "ombudsman", "bible", "euro", "euros",
 })  # fmt: skip
 """Names that need no introduction."""
+_ANY_NUMBER = ("", "1", "2", "24", "100")
+"""Numbers that need no introduction."""
 _WORDS = re.compile(r"[\w']+")
 _TEENS = ("eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen")
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 _NUMBER_WORD = re.compile(rf"\b(?<!a )({'|'.join((*_TEENS, *_TENS))}|hundred|thousand|million)\b")
 """Spelled numbers that can only be an amount, a date or a time. Up to ten, people speak loosely; 'a hundred times' too."""
+_UNITS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+_COMPOUND = re.compile(rf"\b({'|'.join(_TENS)})[- ]({'|'.join(_UNITS)})\b")
+"""Sixty-four: not to be had from a sixty and a four in different numbers."""
 TOO_ALIKE = 0.8
 """Similarity (0-1, difflib on words) from which a line counts as said before."""
 
@@ -181,11 +186,16 @@ def _invented(text: str, known: Iterable[str]) -> str:
     numbers = {_digits(n) for n in _NUMBER.findall(allowed)}
     spelled = {word for n in numbers for word in _spelled(n)}
     for number in _NUMBER.findall(text):
-        if _digits(number) not in numbers and _digits(number) not in {"", "1", "2", "24", "100"}:
+        if _digits(number) not in numbers and _digits(number) not in _ANY_NUMBER:
             return str(number)
     for word in (*_CALENDAR.findall(text.lower()), *_NUMBER_WORD.findall(text.lower())):
         if word not in allowed and word not in spelled:
             return str(word)
+    pairs = {pair for n in numbers for pair in _pairs(n)}
+    for ten, unit in _COMPOUND.findall(text.lower()):
+        value = 10 * (_TENS.index(ten) + 2) + _UNITS.index(unit) + 1
+        if value not in pairs and str(value) not in _ANY_NUMBER and f"{ten} {unit}" not in allowed.replace("-", " "):
+            return f"{ten}-{unit}"
     heard = {word.split("'")[0] for word in _WORDS.findall(allowed.replace("’", "'"))} | _ANYBODYS
     for name in _NAME.findall(text):
         if not {name.lower(), name.lower().removesuffix("s")} & heard:
@@ -202,9 +212,15 @@ def _spelled(number: str) -> set[str]:
             words |= {"million"} if value >= 1_000_000 else set()
             words |= {"thousand"} if value >= 1_000 else set()
             words |= {"hundred"} if value >= 100 else set()
-            for pair in {value % 100, value // 100 % 100, value // 1_000 % 100, value // 10_000 % 100}:
+            for pair in _pairs(part):
                 words.add(_TEENS[pair - 11] if 11 <= pair <= 19 else _TENS[pair // 10 - 2] if pair >= 20 else "")
     return words - {""}
+
+
+def _pairs(number: str) -> set[int]:
+    """The numbers below a hundred that are heard when these figures are read aloud: 640 gives 6 and 40, 1435 gives 14 and 35."""
+    values = {int(part) for part in number.split(".") if part.isdigit() and len(part) < 8}
+    return {value // by % 100 for value in values for by in (1, 100, 1_000, 10_000)}
 
 
 def _digits(number: str) -> str:
