@@ -6,10 +6,11 @@ put on one line and lose whatever could pass for a control token or a new speake
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from simulator.persona import Persona
@@ -20,6 +21,12 @@ from simulator.vocabulary import Intent, Register
 
 LONGEST = 900
 """Characters of one turn that a model is shown (the whole turn is kept in the record)."""
+RECALLED = 12
+"""Whole exchanges of a call that a tuned model is shown at most, and the one that is going on. The calls it has learned from
+are of five to ten, and at most 1,100 tokens."""
+FORGOTTEN = 4
+"""Exchanges that leave at once. What comes after them has then to be read again: once in so many turns, and while the
+trainee thinks."""
 
 _DOES: dict[Intent, str] = {
     Intent.OPEN: "says what is wrong",
@@ -151,9 +158,16 @@ def tuned_segments(
     transcript: Transcript,
     plans: Mapping[int, Plan],
 ) -> tuple[str, ...]:
-    """As `caller_segments`, for a model that was tuned on calls in this form (`python -m eval.train_caller`)."""
-    segments = [part_segment(part_of(persona, scenario, register))]
-    for turn in transcript:
+    """As `caller_segments`, for a model that was tuned on calls in this form (`python -m eval.train_caller`), but of a long
+    call only the latest exchanges. Hidden facts that were told in the others are among what the caller knows from then on;
+    the rest of their words is lost to the model, though not to the caller's state nor to the guard. Segments grow at the
+    end, and begin anew whenever exchanges leave."""
+    kept = 2 * _forgotten(len(transcript) // 2)
+    told = {fact for turn, plan in plans.items() if turn < kept for fact in plan.facts}
+    part = part_of(persona, scenario, register)
+    part = replace(part, facts=(*part.facts, *(fact.text for fact in scenario.hidden if fact.id in told)))
+    segments = [part_segment(part)]
+    for turn in transcript.turns[kept:]:
         if turn.speaker is Speaker.TRAINEE:
             plan = plans[turn.index]
             facts = [scenario.fact(f).text for f in plan.facts]
@@ -163,6 +177,11 @@ def tuned_segments(
         else:
             segments.append(spoken(turn.text))
     return tuple(segments)
+
+
+def _forgotten(exchanges: int) -> int:
+    """How many of so many whole exchanges are no longer shown."""
+    return FORGOTTEN * max(0, math.ceil((exchanges - RECALLED) / FORGOTTEN))
 
 
 def examples_for(persona: Persona) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Prompts: a trainee's words stay data, hidden facts stay hidden, and segments only ever grow at their end."""
+"""Prompts: a trainee's words stay data, hidden facts stay hidden, and segments grow at their end; of a long call a tuned model is shown the end."""
 
 from __future__ import annotations
 
@@ -9,8 +9,20 @@ from builders import persona, scenario
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.persona import personas
 from simulator.plan import Plan
-from simulator.prompts import AGENT, CALLER, LONGEST, as_data, as_messages, caller_segments, evaluator_segments
+from simulator.prompts import (
+    AGENT,
+    CALLER,
+    FORGOTTEN,
+    LONGEST,
+    RECALLED,
+    as_data,
+    as_messages,
+    caller_segments,
+    evaluator_segments,
+    tuned_segments,
+)
 from simulator.scenario import scenarios
 from simulator.transcript import Speaker, Transcript
 from simulator.vocabulary import Intent, Register
@@ -63,6 +75,35 @@ def test_segments_only_grow_at_the_end():
     assert len(two) == len(one) + 2
     heard = Transcript(second.turns[:2])
     assert segments(heard, plans) == two[:-1], "what the caller has said is known before the trainee's next words"
+
+
+def test_a_tuned_model_is_shown_the_latest_exchanges_of_a_long_call():
+    who, about = personas()["anxious"], scenarios()["telecom_double_billing"]
+    secret = about.hidden[0]
+    heard, plans, before, jumps = Transcript(), dict[int, Plan](), tuple[str, ...](), 0
+    for exchange in range(30):
+        said = heard.plus(Speaker.TRAINEE, f"Trainee {exchange}.")
+        plans[len(heard)] = (
+            Plan(intent=Intent.DISCLOSE, facts=(secret.id,)) if exchange == 2 else Plan(intent=Intent.VENT)
+        )
+        asked = tuned_segments(who, about, Register.PHONE, said, plans)
+        known = tuned_segments(who, about, Register.PHONE, Transcript(), {})[0]
+        assert (
+            asked[0] == known
+            if exchange <= RECALLED
+            else asked[0].replace(f"- {secret.text.rstrip('.')}\n", "") == known
+        )
+        assert asked[:-1] == (before or asked[:-1]), "all but the trainee's words was known, and could be read, before"
+        assert f"Trainee {exchange}." in asked[-1]
+        assert len(asked) <= 2 + 2 * RECALLED
+        heard = said.plus(Speaker.CALLER, f"Caller {exchange}.")
+        before = tuned_segments(who, about, Register.PHONE, heard, plans)
+        jumps += before[: len(asked)] != asked
+        assert len(before) > 2 * (RECALLED - FORGOTTEN) or exchange < RECALLED
+    assert "Trainee 19." not in "".join(before)
+    assert "Caller 20." in "".join(before)
+    assert jumps == 5
+    assert secret.text.rstrip(".") in before[0], "what was told in an exchange that has left is still known"
 
 
 def test_a_hidden_fact_reaches_the_model_only_with_the_plan_that_tells_it():
