@@ -125,7 +125,8 @@ def finishing(rehearsals: Rehearsals, rehearsal: Rehearsal, *, patience: float =
     """What a cut-off turn still owes. Waits while the page's former self (a reload) is still letting go of it, but no
     longer than `patience` seconds: the page asks again."""
     until = time.monotonic() + patience
-    if rehearsal.call.due not in (Due.TRAINEE, Due.NOTHING) and not rehearsals.ready:
+    waits = rehearsal.call.due not in (Due.TRAINEE, Due.NOTHING) and not rehearsals.ready
+    if waits:
         yield {"banner": getting_ready("you are answered")}
     while rehearsal.call.due not in (Due.TRAINEE, Due.NOTHING):
         happening = rehearsal.resume()
@@ -133,7 +134,8 @@ def finishing(rehearsals: Rehearsals, rehearsal: Rehearsal, *, patience: float =
             first = next(happening, None)
         except BusyError:
             if time.monotonic() >= until:
-                yield {"banner": banner()}
+                if waits:
+                    yield {"banner": banner()}
                 return
             time.sleep(WAIT)
             rehearsal = rehearsals.take_up(rehearsal.id, owner=rehearsal.owner)
