@@ -45,10 +45,11 @@ def _cache() -> str:
     for name in SOURCES:
         source = Path(__file__).with_name(name)
         said.update(source.read_bytes() + str(source.stat().st_mtime_ns).encode())
-    return str(settings().cache_dir / "compiled" / said.hexdigest()[:16])
+    given = os.environ.get("NUMBA_CACHE_DIR")  # numba's own setting: another place, named by the sources all the same
+    return str((Path(given) if given else settings().cache_dir / "compiled") / said.hexdigest()[:16])
 
 
-numba.config.CACHE_DIR = os.environ.get("NUMBA_CACHE_DIR") or _cache()
+numba.config.CACHE_DIR = _cache()
 
 
 def kept() -> bool:
