@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from eval.blind_pairs import drawn, moment, set_alike
+from eval.blind_pairs import answers, drawn, moment, set_alike
 from eval.intervals import wilson
 from simulator.errors import DataError
 
@@ -41,6 +41,8 @@ def draw(base: str, many: int, seed: int, out: Path) -> None:
         line = place.line.text if who == WRITTEN else ours[place.key]
         sheet.append(f"### {len(key)}\n{moment(place)}Caller: {set_alike(line)}\n")
         key.append({"place": place.key, "who": who})
+    if not key:
+        raise DataError("no candidate passed in any place", file=str(out))
     (out / "alone.txt").write_text("\n".join(sheet), "utf-8")
     (out / "alone.json").write_text(json.dumps(key) + "\n", "utf-8")
     print(f"{len(key)} lines in {out / 'alone.txt'}")
@@ -48,7 +50,7 @@ def draw(base: str, many: int, seed: int, out: Path) -> None:
 
 def told(judged: Path, key: list[dict[str, str]]) -> str:
     """How often a judge was right, with a 95 % interval (Wilson), and how often each sort was taken for written."""
-    said = dict(line.split()[:2] for line in judged.read_text("utf-8").splitlines() if line.strip())
+    said = answers(judged)
     for number in range(len(key)):
         if said.get(str(number)) not in (WRITTEN, MODEL):
             raise DataError(f"says nothing of line {number} (W or M)", file=str(judged))

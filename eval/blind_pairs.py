@@ -128,10 +128,16 @@ def moment(place: Place) -> str:
     return f"{head}What the caller knows:\n{known}\n{skipped}{talk}Agent: {set_alike(place.line.heard)}\n"
 
 
+def answers(judged: Path) -> dict[str, str]:
+    """What a filled-in sheet says, by number; lines that are no answer do not count."""
+    words = (line.split() for line in judged.read_text("utf-8").splitlines())
+    return {line[0]: line[1] for line in words if len(line) > 1}
+
+
 def count(judged: Path, out: Path) -> None:
     """Print how often ours was preferred, with a 95 % interval (pairs resampled)."""
     key = json.loads((out / "key.json").read_text("utf-8"))
-    said = dict(line.split()[:2] for line in judged.read_text("utf-8").splitlines() if line.strip())
+    said = answers(judged)
     points, ties = list[float](), 0
     for number, entry in enumerate(key):
         if entry["lost"] or entry["won"]:

@@ -202,6 +202,8 @@ def main() -> None:
     recipe = Recipe(**{f: given.get(f, getattr(plain, f)) for f in Recipe.__dataclass_fields__})
     if args.out is None and args.base not in MODELS:
         parser.error("--out says where the adapter of another model goes")
+    if recipe.epochs < 1:
+        parser.error("--epochs is at least 1: a leg names its calls, and has learned from all of them (fewer: --calls)")
     out = args.out or ADAPTERS / args.base
     transformers.set_seed(args.seed)
     train, test = split(written_calls())

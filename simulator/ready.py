@@ -11,7 +11,7 @@ from typing import Self
 
 from simulator.ahead import Ahead, Pause
 from simulator.assessment import Assessment
-from simulator.calibration.scaled import Scaled, machine_of
+from simulator.calibration.scaled import Scaled
 from simulator.call import Call, Due
 from simulator.caller.principles import Keeper
 from simulator.caller.voice import Line, Principled, Refused, Saying, Situation, Voice
@@ -54,9 +54,8 @@ class Parts:
     def read_ahead(self, call: Call, key: str, pause: Pause | None = None) -> None:
         """Let the local models read what is known of a call before its next turn, under the cache keys that its session
         uses: that is then not waited for. Changes no words and no grades. Raises ModelError, and what `pause` raises."""
-        machine = machine_of(self.evaluator)
-        if isinstance(machine, Evaluator):  # first, as it is needed first
-            machine.read_ahead(call.transcript, call.start.scenario.brief, cache_key=key, pause=pause)
+        if isinstance(self.evaluator, Evaluator):  # first, as it is needed first
+            self.evaluator.read_ahead(call.transcript, call.start.scenario.brief, cache_key=key, pause=pause)
         if isinstance(self.voice, Voice):
             self.voice.read_ahead(situation(call, key), pause)
 

@@ -53,7 +53,7 @@ def playing(
                 view = _after(rehearsal, event, sent)
                 if waits and isinstance(event, TraineeSpoke):
                     view = {**view, "banner": getting_ready("you are answered")}
-                elif waits:  # something has come: the models are there
+                elif waits and rehearsals.ready:
                     view, waits = {**view, "banner": banner()}, False
                 if view:
                     yield view
@@ -134,7 +134,7 @@ def finishing(rehearsals: Rehearsals, rehearsal: Rehearsal, *, patience: float =
             first = next(happening, None)
         except BusyError:
             if time.monotonic() >= until:
-                if waits:
+                if waits and rehearsals.ready:
                     yield {"banner": banner()}
                 return
             time.sleep(WAIT)
