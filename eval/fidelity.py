@@ -39,6 +39,7 @@ class Said:
     text: str
     written: bool
     completed: bool
+    chosen: bool
     rounds: int
     tags: frozenset[str] = field(default_factory=frozenset)
 
@@ -75,6 +76,7 @@ def heard(calls: Sequence[Call], ears: Listeners) -> list[Said]:
                     turn.text,
                     spoken.written,
                     spoken.completed,
+                    spoken.chosen,
                     spoken.attempts,
                     frozenset(tags),
                 )
@@ -90,7 +92,8 @@ def shares(said: Sequence[Said]) -> dict[str, Estimate]:
     }
     names |= {
         "written, as nothing passed": lambda s: s.written and s.rounds >= ROUNDS,
-        "written, model not asked": lambda s: s.written and s.rounds == 0,
+        "written, the model's choice": lambda s: s.chosen,
+        "written, model not asked": lambda s: s.written and s.rounds == 0 and not s.chosen,
         "model recited a written line": lambda s: s.written and 0 < s.rounds < ROUNDS,
         "scenario's sentence added": lambda s: s.completed,
         "drawn again": lambda s: s.rounds > 1 and not s.written,

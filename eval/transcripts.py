@@ -36,6 +36,7 @@ CAST = (
 APART = 10_000
 """Seeds of these calls begin here times one more than the page's seed, so that no bench has played them."""
 COMPLETED = "scenario's sentence added"
+CHOSEN = "written, the model's choice"
 
 
 def drawn(seed: int, count: int = len(CAST)) -> list[Setting]:
@@ -87,7 +88,8 @@ def _call(number: int, setting: Setting, call: Call) -> str:
             lines.append(f"**Trainee:** {text}<br><sub>{_small(call, turn.index)}</sub>\n")
         else:
             said = call.spoken[turn.index]
-            how = "*written*" if said.written else f"*{COMPLETED}*" if said.completed else ""
+            sorts = (said.chosen, CHOSEN), (said.written, "written"), (said.completed, COMPLETED)
+            how = next((f"*{name}*" for true, name in sorts if true), "")
             lines.append(
                 f"**{setting.persona.name.split()[0]}:** {text}" + (f" <sub>{how}</sub>" if how else "") + "\n"
             )

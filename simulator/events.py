@@ -121,7 +121,7 @@ class TurnWaits(Frozen):
 
 class CallerSpoke(Frozen):
     """One caller turn. `written`: the words are a line of the persona's file, because no candidate passed, or because none
-    was drawn; `attempts`: times that the model drew (0: it was not asked); `completed`: the scenario's own sentence was
+    was drawn; `chosen`: the model chose it among several; `attempts`: times that the model drew (0: it was not asked); `completed`: the scenario's own sentence was
     added, as the model left out what was due. `model`: which one was asked ('': the call's, in calls of earlier versions);
     `stood_in`: it was asked because the call's own failed."""
 
@@ -131,6 +131,7 @@ class CallerSpoke(Frozen):
     text: str
     written: bool = False
     completed: bool = False
+    chosen: bool = False
     attempts: int = 1
     seconds: float = 0.0
     model: str = ""

@@ -216,6 +216,7 @@ class Session:
                             text=part.text,
                             written=part.written,
                             completed=part.completed,
+                            chosen=part.chosen,
                             attempts=part.attempts,
                             seconds=part.seconds,
                             model=part.model or self._voice.name,

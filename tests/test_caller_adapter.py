@@ -11,11 +11,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from simulator.errors import ModelFormatError
+from simulator.errors import ModelError, ModelFormatError
 from simulator.models import LocalModel, Sampling, ensure, open_model
 from simulator.models.adapter import attach
 from simulator.models.choose import ADAPTERS
 from simulator.models.local import SPOKEN
+from simulator.models.runner import Work
 from simulator.settings import Settings
 
 PROMPT = (
@@ -123,6 +124,25 @@ def test_several_candidates_differ_and_come_again(tuned):
     kept = tuned._shelf.take(("one", SPOKEN))
     assert kept.segments == list(PROMPT)
     assert len(kept.tape) == len(kept)
+
+
+@pytest.mark.model
+def test_how_likely_words_are_is_what_the_passes_say(tuned):
+    texts = (" I want my money back.\n", " No.\n", " Giraffes giraffes giraffes.\n")
+    together = tuned.likely(PROMPT, texts, cache_key="likely")
+    assert together == tuned.likely(PROMPT, texts)
+    assert together == pytest.approx([tuned.likely(PROMPT, (text,))[0] for text in texts], abs=0.01)
+    assert together[0] > together[2]
+    encode, tape, total = tuned._tokens.encode, tuned._runner.tape(), 0.0
+    prompt, said = [i for part in PROMPT for i in encode(part)[0]], encode(texts[0])[0]
+    for token, before in zip(said, (prompt, *([t] for t in said)), strict=False):
+        (scores,) = tuned._runner.scores([Work(tape, before)], adapted=True)
+        total += float(scores[0].log_softmax(-1)[token])
+    assert together[0] == pytest.approx(total / len(said), abs=0.02)
+    kept = tuned._shelf.take(("likely", SPOKEN))
+    assert (kept.segments, len(kept.tape)) == (list(PROMPT), len(kept))
+    with pytest.raises(ModelError, match="empty text"):
+        tuned.likely(PROMPT, ("",))
 
 
 @pytest.mark.model

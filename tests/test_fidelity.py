@@ -20,7 +20,7 @@ from simulator.vocabulary import Intent
 
 
 def said(call: int, text: str, *tags: str, written: bool = False, rounds: int = 1) -> Said:
-    return Said(call, "abusive", Intent.VENT, text, written, False, rounds, frozenset(tags))
+    return Said(call, "abusive", Intent.VENT, text, written, False, False, rounds, frozenset(tags))
 
 
 class Reciter:
@@ -83,7 +83,7 @@ def test_distinct_pairs_fall_with_repetition():
 def test_a_persona_is_recognised_by_its_own_lines():
     written = {name: [line for some in p.lines.values() for line in some] for name, p in personas().items()}
     spoken = [
-        Said(n, name, Intent.VENT, line, False, False, 1)
+        Said(n, name, Intent.VENT, line, False, False, False, 1)
         for n, (name, lines) in enumerate(written.items())
         for line in lines[::3]
     ]

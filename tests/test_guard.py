@@ -179,6 +179,14 @@ def test_a_text_with_words_is_like_itself_and_like_nothing_else(text):
     assert not alike(text, "")
 
 
+def test_a_sentence_is_not_said_twice_in_one_breath():
+    assert Refusal.REPETITION in kinds("U have a five. U have a five. That is it.")
+    assert Refusal.REPETITION in kinds("I'm on it, I know. I’m on it. I'm on it!")
+    assert not kinds(
+        "No. No. No. I'll have another think. I know, I know. I'll have another think. How can you say that to me. How can you say that."
+    )
+
+
 def test_three_words_that_open_an_earlier_line_are_a_repetition():
     earlier = "Sorted, not sorted. My sister has heart surgery tomorrow."
     assert Refusal.REPETITION in kinds("Sorted, not sorted.", own_lines=(earlier,))
@@ -203,7 +211,7 @@ def test_no_written_line_is_one_that_its_caller_never_says():
         assert not [(line, p) for line in said for p in persona.voice.never_says if says(line, p)], persona.id
 
 
-def test_a_spelled_number_is_one_number():
+def test_spelled_tens_and_units_are_one_number():
     known = ["£640 taken", "overdrawn by £12.60", "on 6 March at 14:35", "he said thirty-six"]
     for said in ("six forty", "six hundred and forty", "twelve sixty", "at fourteen thirty-five"):
         assert not _invented(said, known)

@@ -6,7 +6,8 @@ speaks: words are released sentence by sentence, each only after the guard has h
 refused candidate is drawn again. In both cases a reply whose later sentence fails simply ends before it, and what the
 plan must get across (the complaint, a fact) and the model did not say is added in the scenario's own sentence. After
 the last refusal, and at once where a tiny model would garble what matters (`left_to_file`), the persona's own written
-line for that intent is used; each of these decisions is reported to the caller of `say`.
+line for that intent is used. Where a caller only reacts, a tuned model is asked first which of the persona's lines fits
+(`own_lines.py`). Each of these decisions is reported to the caller of `say`.
 """
 
 from __future__ import annotations
@@ -34,10 +35,11 @@ from simulator.caller.choice import (
 )
 from simulator.caller.guard import Violation, alike, check
 from simulator.caller.harshness import fitting
+from simulator.caller.own_lines import REACTS, likeliest, unused
 from simulator.caller.principles import Keeper
 from simulator.caller.state import CallerState
 from simulator.errors import ServerError
-from simulator.models.base import ForeseeingModel, LanguageModel, ManyVoiced, ModelInfo, Sampling
+from simulator.models.base import ForeseeingModel, LanguageModel, ManyVoiced, ModelInfo, Sampling, WeighingModel
 from simulator.persona import Persona
 from simulator.plan import Plan
 from simulator.prompts import caller_segments, examples_for, tuned_segments
@@ -48,6 +50,8 @@ from simulator.vocabulary import Intensity, Intent, Register
 ATTEMPTS = 4
 """Candidates that a model which was not tuned draws before a written line is used."""
 DECISIVE = frozenset({Intent.ACCEPT, Intent.THANK, Intent.HANG_UP, Intent.ASK_SUPERVISOR})
+FAREWELLS = frozenset({Intent.THANK, Intent.HANG_UP})
+"""What may also be a caller's last words: beside those that are written for the end."""
 CARRIED = 0.4
 """Share of a fact's longer words that must be in a turn for the fact to count as said."""
 
@@ -76,8 +80,8 @@ class Saying:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """The finished turn. `written`: the words are the persona's written line, put in or recited by the model;
-    `completed`: the scenario's own sentence was added to the model's words. `model`: who found them, if not the voice
+    """The finished turn. `written`: the words are the persona's written line, put in or recited by the model; `chosen`: the
+    model chose it among several; `completed`: the scenario's own sentence was added to the model's words. `model`: who found them, if not the voice
     that was asked; `stood_in`: because that one failed."""
 
     text: str
@@ -85,6 +89,7 @@ class Line:
     attempts: int
     seconds: float
     completed: bool = False
+    chosen: bool = False
     model: str = ""
     stood_in: bool = False
 
@@ -156,9 +161,12 @@ class Voice:
     def _chosen(
         self, model: ManyVoiced, situation: Situation, plan: Plan, listen: Listener, began: float
     ) -> Iterator[Saying | Refused | Line]:
-        """The best of several candidates, or a written line."""
-        turn = situation.transcript.turns[-1].index
+        """A line of the persona's that fits, or the best of several candidates, or any written line."""
         segments = self._segments(situation)
+        seed = f"{situation.seed}:{situation.transcript.turns[-1].index}"
+        if line := _own_line(model, situation, plan, segments, listen, seed):
+            yield from _written(situation, plan, 0, began, chosen=line)
+            return
         rounds = 0 if left_to_file(model.info, plan.intent, plan.facts) else ROUNDS
         for part in chosen(
             model,
@@ -166,7 +174,7 @@ class Voice:
             listen,
             lambda words: bool(unsaid(situation, plan, words)),
             longest=situation.persona.voice.words[1],
-            seed=f"{situation.seed}:{turn}",
+            seed=seed,
             rounds=rounds,
             key=situation.key,
             keeps=self._keeps(situation.persona),
@@ -228,11 +236,45 @@ def _finished(
     yield Line(whole, recited, attempt + 1, time.perf_counter() - began, completed=bool(missing))
 
 
-def _written(situation: Situation, plan: Plan, attempts: int, began: float) -> Iterator[Saying | Line]:
-    """The turn, when the model found no words that may be said."""
-    text = written_line(situation, plan)
+def _own_line(
+    model: ManyVoiced, situation: Situation, plan: Plan, segments: tuple[str, ...], listen: Listener, seed: str
+) -> str:
+    """The line of the persona's that `model` would say here; '': it is not asked, or none is likely."""
+    alone = left_to_file(model.info, plan.intent, plan.facts)
+    if plan.intent is Intent.OPEN or not (alone or (plan.intent in REACTS and not plan.facts)):
+        return ""
+    if not isinstance(model, WeighingModel):
+        return ""
+    lines = _lines_for(situation, plan)
+    if plan.ending is not None and plan.intent in FAREWELLS:
+        lines = (*lines, *_lines_for(situation, plan.model_copy(update={"ending": None})))
+    return likeliest(model, segments, unused(lines, _said(situation)), listen, seed, situation.key)
+
+
+def _lines_for(situation: Situation, plan: Plan) -> tuple[str, ...]:
+    """The persona's lines that do what is planned, none too harsh for the call (where all are, they vent)."""
+    persona = situation.persona
+    if plan.intent is Intent.OPEN:
+        lines = persona.opens
+    elif plan.ending is not None and plan.ending in persona.leaves:
+        lines = persona.leaves[plan.ending]
+    else:
+        lines = persona.lines[plan.intent]
+    return fitting(lines, persona.lines[Intent.VENT], situation.intensity)
+
+
+def _said(situation: Situation) -> str:
+    """All of the caller's words so far."""
+    return " ".join(t.text for t in situation.transcript.by(Speaker.CALLER))
+
+
+def _written(
+    situation: Situation, plan: Plan, attempts: int, began: float, *, chosen: str = ""
+) -> Iterator[Saying | Line]:
+    """The turn, when the model found no words that may be said, or chose (`chosen`) among the persona's."""
+    text = written_line(situation, plan, chosen)
     yield Saying(text)
-    yield Line(text, written=True, attempts=attempts, seconds=time.perf_counter() - began)
+    yield Line(text, written=True, attempts=attempts, seconds=time.perf_counter() - began, chosen=bool(chosen))
 
 
 def _and_the_end(pieces: Iterator[str]) -> Iterator[str | None]:
@@ -276,25 +318,17 @@ def _long_words(text: str) -> list[str]:
     return [w[:5] for w in re.findall(r"[a-z]{4,}|\d+", text.lower())]
 
 
-def written_line(situation: Situation, plan: Plan) -> str:
-    """The persona's own words for this plan, and the scenario's for its facts: not yet used in this call as far as there are
-    any left, and none too harsh for its setting (where all are, they vent)."""
-    persona, scenario = situation.persona, situation.scenario
-    said = " ".join(t.text for t in situation.transcript.by(Speaker.CALLER))
+def written_line(situation: Situation, plan: Plan, chosen: str = "") -> str:
+    """The persona's own words for this plan (`chosen` among them, or any), and the scenario's for its facts: not yet used in
+    this call as far as there are any left, and none too harsh for its setting (where all are, they vent)."""
+    scenario, said = situation.scenario, _said(situation)
     rng = Random(f"{situation.seed}:{len(situation.transcript)}:written")
-    lines: tuple[str, ...]
-    if plan.intent is Intent.OPEN:
-        lines = persona.opens
-    elif plan.ending is not None and plan.ending in persona.leaves:
-        lines = persona.leaves[plan.ending]
-    else:
-        lines = persona.lines[plan.intent]
-    lines = fitting(lines, persona.lines[Intent.VENT], situation.intensity)
-    fresh = [line for line in lines if line not in said]
+    lines = _lines_for(situation, plan)
+    left = unused(lines, said)
     facts = " ".join(say for f in plan.facts if (say := scenario.fact(f).say) not in said)
-    if facts and not fresh:
+    if facts and not left:
         return facts
-    line = rng.choice(fresh or list(lines))
+    line = chosen or rng.choice(left or lines)
     if plan.intent is Intent.OPEN:
         return f"{line} {scenario.opening}"
     return f"{line} {facts}".strip()

@@ -141,6 +141,18 @@ class ManyVoiced(LanguageModel, Protocol):
 
 
 @runtime_checkable
+class WeighingModel(ManyVoiced, Protocol):
+    """A model that can also be asked how likely somebody else's words are."""
+
+    def likely(
+        self, segments: tuple[str, ...], texts: tuple[str, ...], *, cache_key: str | None = None
+    ) -> tuple[float, ...]:
+        """Of each of `texts` (none is empty), as the continuation of the joined `segments`: the mean of the logarithms of its
+        tokens' probabilities, as for `Candidate.chance`. Raises ModelError."""
+        ...
+
+
+@runtime_checkable
 class FeatureModel(LanguageModel, Protocol):
     """A local model whose middle layers can be read."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -212,6 +212,35 @@ class LocalModel:
                     going = [going[n] for n in left]
                 self._model().scores(Work(fork, [row.spoken[-1] for row in going]), adapted=True, then=take)
         return tuple(row.candidate() for row in rows if row.done)
+
+    def likely(
+        self, segments: tuple[str, ...], texts: tuple[str, ...], *, cache_key: str | None = None
+    ) -> tuple[float, ...]:
+        """How likely each of `texts` is after `segments`, as the model speaks: the mean of the logarithms of its tokens'
+        probabilities. Read in step, a pass for all texts a token. Raises ModelError as `stream` does."""
+        ids = [self._tokens.encode(text)[0] for text in texts]
+        if not all(ids):
+            raise ModelError(f"{self._info.name} has no tokens for an empty text.")
+        totals, going = [0.0] * len(ids), list(range(len(ids)))
+
+        def take(scores: torch.Tensor, at: int) -> None:
+            wanted = [ids[row][at] for row in going]
+            for row, score, token in zip(going, scores, wanted, strict=True):
+                totals[row] += float(score.log_softmax(-1)[token])
+
+        prompt = self._fit(segments, reserve=max(map(len, ids)))
+        with self._taken(SPOKEN, cache_key, prompt) as cache:
+            logits = self._prefill(cache, prompt, adapted=True)
+            fork = self._model().do(lambda: self._runner.fork(cache.tape, len(ids)))
+            self._model().do(lambda: take(logits.expand(len(ids), -1), 0))
+            for at in range(1, max(map(len, ids))):
+                left = [n for n, row in enumerate(going) if len(ids[row]) > at]
+                if len(left) < len(going):
+                    fork.keep(left)
+                    going = [going[n] for n in left]
+                work = Work(fork, [ids[row][at - 1] for row in going])
+                self._model().scores(work, adapted=True, then=partial(take, at=at))
+        return tuple(total / len(own) for total, own in zip(totals, ids, strict=True))
 
     def read_ahead(
         self,

@@ -1,0 +1,94 @@
+"""Which of the persona's own lines is said where a caller only reacts: the one that the model finds likeliest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from builders import TunedModel, persona, scenario
+from test_voice import situation
+
+from simulator.caller.own_lines import ENOUGH, LEAST, SHORTLIST
+from simulator.caller.voice import Line, Situation, Voice
+from simulator.models.base import Candidate, WeighingModel
+from simulator.persona import Persona
+from simulator.plan import Plan
+from simulator.transcript import Speaker
+from simulator.vocabulary import Intent
+
+LINES = tuple(
+    f"{word} is what I say to that." for word in ("Rubbish", "Nonsense", "Never", "Right", "Hm", "Well", "So")
+)
+OWN_WORDS = "I am tired of this."
+
+
+class Weighing(TunedModel):
+    """Finds a line as likely as `likes` says; `asked`: the lines that it was asked about."""
+
+    def __init__(self, likes: Callable[[str], float], parameters: int = 0) -> None:
+        super().__init__(lambda: (Candidate(OWN_WORDS, -1.0),), parameters)
+        self._likes, self.asked = likes, list[tuple[str, ...]]()
+
+    def likely(
+        self, segments: tuple[str, ...], texts: tuple[str, ...], *, cache_key: str | None = None
+    ) -> tuple[float, ...]:
+        self.asked.append(texts)
+        return tuple(map(self._likes, texts))
+
+
+def many_words(lines: tuple[str, ...] = LINES) -> Persona:
+    return persona().model_copy(update={"lines": {**persona().lines, Intent.VENT: lines, Intent.ACCEPT: lines}})
+
+
+def answer(model: TunedModel, plan: Plan, who: Persona | None = None, where: Situation | None = None) -> Line:
+    where = replace(where or situation(plan), persona=who or many_words())
+    line = list(Voice(model).say(where))[-1]
+    assert isinstance(line, Line)
+    return line
+
+
+def test_the_likeliest_of_a_few_is_said_and_told():
+    model = Weighing(lambda line: -1.0 if "Never" in line or "Hm" in line else -2.0)
+    assert isinstance(model, WeighingModel)
+    line = answer(model, Plan(intent=Intent.VENT))
+    assert line.text in (LINES[2], LINES[4])
+    assert (line.written, line.chosen, line.attempts) == (True, True, 0)
+    assert len(model.asked[0]) == SHORTLIST
+    assert model.asked[0][0].strip() in LINES
+
+
+def test_where_none_is_likely_the_model_finds_its_own_words():
+    line = answer(Weighing(lambda _: LEAST - 0.1), Plan(intent=Intent.VENT))
+    assert (line.text, line.written, line.chosen) == (OWN_WORDS, False, False)
+
+
+def test_what_was_said_or_does_not_pass_is_not_offered_and_too_few_are_no_choice():
+    said = situation(Plan(intent=Intent.VENT))
+    transcript = said.transcript.plus(Speaker.CALLER, " ".join(LINES[: -ENOUGH + 1])).plus(Speaker.TRAINEE, "Go on.")
+    plans = {**said.plans, 2: Plan(intent=Intent.VENT)}
+    later = replace(said, transcript=transcript, plans=plans, states={**said.states, 2: said.states[0]})
+    model = Weighing(lambda _: -1.0)
+    assert not answer(model, Plan(intent=Intent.VENT), where=later).chosen
+    helpful = ("How can I help you today?", *LINES[: ENOUGH - 1])
+    assert not answer(model, Plan(intent=Intent.VENT), many_words(helpful)).chosen
+    assert model.asked == []
+
+
+def test_what_is_about_the_matter_and_last_words_are_not_chosen_so():
+    model = Weighing(lambda _: -1.0)
+    fact = scenario().facts[0].id
+    for plan in (
+        Plan(intent=Intent.DEMAND),
+        Plan(intent=Intent.VENT, facts=(fact,)),
+        Plan(intent=Intent.OPEN),
+    ):
+        assert not answer(model, plan).chosen
+    assert model.asked == []
+
+
+def test_a_tiny_model_chooses_among_the_lines_that_are_not_left_to_it_too():
+    fact = scenario().facts[0]
+    model = Weighing(lambda line: -1.0 if "Hm" in line else -2.0, parameters=100_000_000)
+    line = answer(model, Plan(intent=Intent.VENT, facts=(fact.id,)))
+    assert line.chosen
+    assert line.text.endswith(fact.say)
