@@ -121,9 +121,9 @@ class TurnWaits(Frozen):
 
 class CallerSpoke(Frozen):
     """One caller turn. `written`: the words are a line of the persona's file, because no candidate passed, or because none
-    was drawn; `chosen`: the model chose it among several; `attempts`: times that the model drew (0: it was not asked); `completed`: the scenario's own sentence was
-    added, as the model left out what was due. `model`: which one was asked ('': the call's, in calls of earlier versions);
-    `stood_in`: it was asked because the call's own failed."""
+    was drawn; `chosen`: the model chose it among several; `attempts`: times that the model drew (0: it drew none);
+    `completed`: the scenario's own sentence was added, as the model left out what was due. `model`: which one was asked
+    ('': the call's, in calls of earlier versions); `stood_in`: it was asked because the call's own failed."""
 
     kind: Literal["caller_spoke"] = "caller_spoke"
     at: float

@@ -81,8 +81,8 @@ class Saying:
 @dataclass(frozen=True, slots=True)
 class Line:
     """The finished turn. `written`: the words are the persona's written line, put in or recited by the model; `chosen`: the
-    model chose it among several; `completed`: the scenario's own sentence was added to the model's words. `model`: who found them, if not the voice
-    that was asked; `stood_in`: because that one failed."""
+    model chose it among several; `completed`: the scenario's own sentence was added to the model's words. `model`: who
+    found them, if not the voice that was asked; `stood_in`: because that one failed."""
 
     text: str
     written: bool
@@ -271,7 +271,7 @@ def _said(situation: Situation) -> str:
 def _written(
     situation: Situation, plan: Plan, attempts: int, began: float, *, chosen: str = ""
 ) -> Iterator[Saying | Line]:
-    """The turn, when the model found no words that may be said, or chose (`chosen`) among the persona's."""
+    """The turn in the persona's words: those that the model chose, or any, when it found none that may be said."""
     text = written_line(situation, plan, chosen)
     yield Saying(text)
     yield Line(text, written=True, attempts=attempts, seconds=time.perf_counter() - began, chosen=bool(chosen))
