@@ -27,7 +27,7 @@ from eval.intervals import plain
 from eval.measures import Pairs, levels, measure, raters
 from eval.people import compare, furthest, table
 from eval.ratings import ColumnMap, Rated, rated_turns
-from eval.reading import vectors
+from eval.reading import readings
 from simulator.assessment import Assessment
 from simulator.errors import DataError, ModelError
 from simulator.evaluator import batch
@@ -131,7 +131,7 @@ def graded_at_once(base: str, turns: Sequence[GradedTurn]) -> list[Assessment]:
     """Levels and tags of the heads from one pass over each call: what the grader gives turn by turn, up to rounding and
     without its gates (words said twice, turns without words)."""
     heads = load(base)
-    return [decided(heads, heads.likeness(heads.place(v))) for v in vectors(base, heads.layers, turns)]
+    return [decided(heads, heads.likeness(heads.place(r))) for r in readings(base, heads.layers, turns)]
 
 
 def graded_in_calls(base: str, turns: Sequence[GradedTurn]) -> list[Assessment]:

@@ -17,12 +17,11 @@ from rich.table import Table
 
 from eval.corpus import GradedTurn, graded_turns, is_test, twin_turns
 from eval.measures import kappa, kappa_over
-from eval.reading import vectors
+from eval.places import SIGNALS, Places, Space, likeness, usual
+from eval.reading import readings, vectors
 from eval.train_evaluator import (
     FOLDS,
     LAYERS,
-    SIGNALS,
-    Space,
     author_groups,
     dual,
     expected,
@@ -42,8 +41,10 @@ STRENGTH = {"linear": 0.4, "kernel": 0.2}
 SHARES = (0.25, 0.5, 0.75, 1.0)
 """Of the other writers, how many a grader of the curve learns from."""
 DRAWS = 3
-CURVED = 0.1
-"""Strength of the curve's heads: what training chooses for all writers."""
+SHIPPED = 0.1
+"""What training chooses for all writers."""
+Variant = tuple[str, Callable[[int], Array], float]
+"""Name, Gram matrix [n, n] for heads that have not met a group of writers, strength."""
 
 
 def main() -> None:
@@ -69,8 +70,9 @@ def main() -> None:
     ours: list[Array] = []
     for base in args.base or ("small",):
         x = vectors(base, LAYERS[base], turns, either=True)
-        for name, gram, strength in variants(base, x):
-            out = left_out(gram, y, groups, strength)
+        again = readings(base, LAYERS[base], turns, either=True)
+        for name, gram, strength in [*variants(base, x), _shipped(base, Places(x, again, y, groups))]:
+            (out,) = left_out(gram, y, groups, [strength])
             table.add_row(name, *score(out))
         ours.append(out)
     if len(ours) > 1:
@@ -78,15 +80,15 @@ def main() -> None:
     Console(width=150).print(table)
 
 
-def variants(base: str, x: NDArray[np.float32]) -> list[tuple[str, Array, float]]:
-    """(name, Gram matrix [n, n], strength); the last is what ships, less its projection."""
+def variants(base: str, x: NDArray[np.float32]) -> list[Variant]:
+    """What one mean over a turn's tokens can do."""
     half = (x.shape[1] - COUNT) // 2
     layers = len(LAYERS[base])
     one = half // layers
     middle = slice(one * (layers // 2), one * (layers // 2 + 1))
     own, after, counted = _gram(x[:, :half]), _gram(x[:, half : 2 * half]), _gram(x[:, 2 * half :])
     whole = own + after + SIGNALS * counted
-    return [
+    found = [
         (f"{base}: one middle layer over the turn, linear", _gram(x[:, :half][:, middle]), STRENGTH["linear"]),
         (f"{base}: {layers} layers over the turn, linear", own, STRENGTH["linear"]),
         (f"{base}: the state after the turn, linear", after, STRENGTH["linear"]),
@@ -95,8 +97,13 @@ def variants(base: str, x: NDArray[np.float32]) -> list[tuple[str, Array, float]
         ("signals alone, kernel", _kernel(counted), STRENGTH["kernel"]),
         (f"{base}: over the turn, kernel", _kernel(own), STRENGTH["kernel"]),
         (f"{base}: both, kernel", _kernel(own + after), STRENGTH["kernel"]),
-        (f"{base}: both and signals, kernel (ships)", _kernel(whole), STRENGTH["kernel"]),
+        (f"{base}: both and signals, kernel", _kernel(whole), STRENGTH["kernel"]),
     ]
+    return [(name, lambda _, gram=gram: gram, strength) for name, gram, strength in found]
+
+
+def _shipped(base: str, places: Places) -> Variant:
+    return f"{base}: both and signals, projected, and what single tokens score, kernel (ships)", places.gram, SHIPPED
 
 
 def curve(base: str, turns: list[GradedTurn], x: NDArray[np.float32]) -> Table:
@@ -104,7 +111,8 @@ def curve(base: str, turns: list[GradedTurn], x: NDArray[np.float32]) -> Table:
     draws of writers, seed 0."""
     y, known, groups, space = targets(turns), truth(turns), author_groups(turns), Space(x)
     places, n = space.place(x), 2 * len(DIMENSIONS)
-    gram, authors, rng = space.likeness(places, places), np.array([t.author for t in turns]), np.random.default_rng(0)
+    gram, authors = likeness(places, places, usual(places)), np.array([t.author for t in turns])
+    rng = np.random.default_rng(0)
     felt = len(DIMENSIONS) + DIMENSIONS.index(Dimension.EMPATHY)
     table = Table(title=f"{base}: what more writers bring")
     for column in ("writers", "turns learned from", *(d.value for d in DIMENSIONS), "empathy applies"):
@@ -117,7 +125,7 @@ def curve(base: str, turns: list[GradedTurn], x: NDArray[np.float32]) -> Table:
                 others = sorted(set(authors[groups != group]))
                 chosen = rng.permutation(others)[: round(share * len(others))]
                 tested, learned = np.flatnonzero(groups == group), np.flatnonzero(np.isin(authors, chosen))
-                weights, bias = dual(gram[np.ix_(learned, learned)], y[learned][:, :n], CURVED)
+                weights, bias = dual(gram[np.ix_(learned, learned)], y[learned][:, :n], SHIPPED)
                 out[tested] = gram[np.ix_(tested, learned)] @ weights + bias
                 sizes.append(len(learned))
             applies = (out[:, felt] > 0.5) == (known[:, felt] > 0.5)
@@ -133,17 +141,17 @@ def twins(base: str, turns: list[GradedTurn], pairs: list[GradedTurn]) -> Table:
     y, known, space, n = targets(every), truth(every), Space(x), 2 * len(DIMENSIONS)
     authors = sorted({t.author for t in pairs})
     groups = np.concatenate([author_groups(turns), [FOLDS + authors.index(t.author) for t in pairs]])
-    places, usual = space.place(x), np.arange(len(every)) < len(turns)
-    gram, felt = space.likeness(places, places), len(DIMENSIONS) + DIMENSIONS.index(Dimension.EMPATHY)
+    places, whole = space.place(x), np.arange(len(every)) < len(turns)
+    gram, felt = likeness(places, places, usual(places)), len(DIMENSIONS) + DIMENSIONS.index(Dimension.EMPATHY)
     shown = (Dimension.CALMNESS, Dimension.EMPATHY)  # twins do the same work, so the other two hardly vary
     table = Table(
         title=f"{base}: {len(turns)} turns of calls, {len(pairs)} twins, each scored by heads that have not met its writer"
     )
     for column in ("learned from", "scored", *(d.value for d in shown), "empathy applies"):
         table.add_column(column)
-    for name, learn in (("calls", usual), ("calls and twins", np.ones(len(every), dtype=bool))):
-        out = left_out(gram, y[:, :n], groups, CURVED, learn)
-        for where, rows in (("calls", usual), ("twins", ~usual)):
+    for name, learn in (("calls", whole), ("calls and twins", np.ones(len(every), dtype=bool))):
+        (out,) = left_out(lambda _: gram, y[:, :n], groups, [SHIPPED], learn)
+        for where, rows in (("calls", whole), ("twins", ~whole)):
             applies = (out[rows, felt] > 0.5) == (known[rows, felt] > 0.5)
             levels = [_given(out[rows, i], known[rows, i]) for i in map(DIMENSIONS.index, shown)]
             table.add_row(name, where, *(f"{v:.3f}" for v in (*levels, applies.mean())))

@@ -18,7 +18,7 @@ from rich.table import Table
 from eval.corpus import graded_turns, is_test
 from eval.lines import WrittenCall, split, written_calls
 from eval.measures import kappa
-from eval.reading import vectors
+from eval.reading import readings
 from simulator.evaluator.grader import decided
 from simulator.evaluator.heads import DIMENSIONS
 from simulator.evaluator.heads import load as load_heads
@@ -47,7 +47,7 @@ def main() -> None:
         del loaded
         heads = load_heads(args.base)
         grades = [
-            decided(heads, heads.likeness(heads.place(v))) for v in vectors(args.base, heads.layers, turns, precision)
+            decided(heads, heads.likeness(heads.place(r))) for r in readings(args.base, heads.layers, turns, precision)
         ]
         said = [[g.level(d) for d in DIMENSIONS] for g in grades]
         reference = reference or said

@@ -3,12 +3,14 @@
 Closed-form kernel ridge regressions on frozen features (float64; same features, same heads), one strength for all heads
 chosen by leaving out groups of authors on the training calls. The links to probabilities are fitted to those left-out
 predictions, so that the confidence is that of turns whose writer the heads have not met. Test calls are never touched.
-Reading the calls takes about a second (small) or ten (standard) a call on two cores; it is kept in the cache folder.
+Reading the calls takes under a second (small) or two (standard) a call on two cores and is kept in the cache folder,
+three to four gigabytes; learning takes two to six minutes.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,24 +21,19 @@ from scipy.optimize import minimize
 from eval.attacks import TRAIN, attacks
 from eval.corpus import GradedTurn, graded_turns, is_test
 from eval.measures import kappa
-from eval.reading import vectors
+from eval.places import Places, likeness, usual
+from eval.reading import readings, vectors
 from simulator.evaluator.heads import DIMENSIONS, OUTPUTS, TAGS, Heads, write
-from simulator.evaluator.signals import COUNT
 from simulator.vocabulary import Dimension, Fault
 
 Array = NDArray[np.float64]
 LAYERS = {"small": (10, 12, 14, 16, 18, 20, 22), "standard": (12, 14, 16, 18)}
 STRENGTHS = (0.05, 0.1, 0.2, 0.4)
-DIRECTIONS = 512
-WIDTH = 1.0
-"""Likeness is exp(-WIDTH * squared distance / median squared distance)."""
-SIGNALS = 0.3
-"""Weight of all signals together, beside 1 for the turn's own states and 1 for the state after it."""
 TRICK = 4.0
 """How many times an attack counts in training: there are few of them."""
 FOLDS = 6
 """Groups of authors that are left out in turn."""
-VERSION = "7"
+VERSION = "8"
 HOME = Path(__file__).resolve().parent.parent / "simulator" / "evaluator" / "weights"
 _NOT_ABOVE = {Dimension.CALMNESS: 3.0, Dimension.EMPATHY: 2.0}
 """What a turn that addresses the grader can have at most, by the rubric."""
@@ -68,42 +65,6 @@ def truth(turns: list[GradedTurn]) -> Array:
     return table
 
 
-class Space:
-    """The standardised, projected space of a set of vectors [n, D], and likeness in it."""
-
-    def __init__(self, x: NDArray[np.float32]) -> None:
-        half = (x.shape[1] - COUNT) // 2
-        sizes = np.concatenate([np.full(2 * half, half), np.full(COUNT, COUNT / SIGNALS)])
-        self.mean, self.scale = x.mean(axis=0), (x.std(axis=0) + 1e-4) * np.sqrt(sizes)
-        z = ((x - self.mean) / self.scale).astype(np.float64)
-        # The directions of most variance, from whichever Gram matrix is smaller.
-        if len(z) <= z.shape[1]:
-            values, left = np.linalg.eigh(z @ z.T)
-            kept = np.argsort(values)[::-1][: min(DIRECTIONS, len(z) - 1)]
-            self.project = z.T @ left[:, kept] / np.sqrt(values[kept])
-        else:
-            values, right = np.linalg.eigh(z.T @ z)
-            self.project = right[:, np.argsort(values)[::-1][:DIRECTIONS]]
-        self.project = self.project.astype(np.float16).astype(np.float64)  # as it will be kept
-        places = z @ self.project
-        apart = _apart(places, places)
-        self.width = WIDTH / float(np.median(apart))
-
-    def place(self, x: NDArray[np.float32]) -> Array:
-        """[n, r], rounded as anchors are kept."""
-        found = ((x - self.mean) / self.scale).astype(np.float64) @ self.project
-        return np.asarray(found.astype(np.float16), dtype=np.float64)
-
-    def likeness(self, a: Array, b: Array) -> Array:
-        """[len(a), len(b)], 0-1"""
-        return np.asarray(np.exp(-self.width * _apart(a, b)))
-
-
-def _apart(a: Array, b: Array) -> Array:
-    """Squared distances."""
-    return np.asarray(np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T, 0))
-
-
 def dual(gram: Array, y: Array, strength: float, weight: Array | None = None) -> tuple[Array, Array]:
     """Dual ridge solutions [rows, OUTPUTS] and bias [OUTPUTS] for `gram` [rows, rows]; rows with NaN do not count.
     `weight` [rows]: how many times a row counts (default: once)."""
@@ -120,16 +81,23 @@ def dual(gram: Array, y: Array, strength: float, weight: Array | None = None) ->
 
 
 def left_out(
-    gram: Array, y: Array, groups: NDArray[np.int_], strength: float, learn: NDArray[np.bool_] | None = None
-) -> Array:
-    """Predictions like `y` [rows, outputs], each from heads that have not seen its group; `learn` [rows]: which rows are
-    learned from (default: all)."""
+    gram: Callable[[int], Array],
+    y: Array,
+    groups: NDArray[np.int_],
+    strengths: Sequence[float],
+    learn: NDArray[np.bool_] | None = None,
+) -> list[Array]:
+    """For each strength predictions like `y` [rows, outputs], each from heads that have not seen its group; `gram`: how
+    alike all rows are [rows, rows] to those who have not seen that group; `learn` [rows]: which rows are learned from
+    (default: all)."""
     learned = np.ones(len(y), dtype=bool) if learn is None else learn
-    out = np.zeros_like(y)
+    out = [np.zeros_like(y) for _ in strengths]
     for group in sorted(set(groups)):
         test, train = np.flatnonzero(groups == group), np.flatnonzero((groups != group) & learned)
-        solution, bias = dual(gram[np.ix_(train, train)], y[train], strength)
-        out[test] = gram[np.ix_(test, train)] @ solution + bias
+        alike = gram(group)
+        for strength, found in zip(strengths, out, strict=True):
+            solution, bias = dual(alike[np.ix_(train, train)], y[train], strength)
+            found[test] = alike[np.ix_(test, train)] @ solution + bias
     return out
 
 
@@ -204,48 +172,54 @@ def best_threshold(p: Array, known: Array) -> float:
     return float(grid[int(np.argmax(f1))])
 
 
-def train(base: str, turns: list[GradedTurn], x: NDArray[np.float32], layers: tuple[int, ...]) -> Heads:
-    """Heads from training turns and their vectors [turns, D]."""
-    y, known, groups, space = targets(turns), truth(turns), author_groups(turns), Space(x)
-    places = space.place(x)
-    gram = space.likeness(places, places)
+def train(base: str, turns: list[GradedTurn], layers: tuple[int, ...]) -> Heads:
+    """Heads from training turns."""
+    y, known, groups = targets(turns), truth(turns), author_groups(turns)
+    x, again = vectors(base, layers, turns, either=True), readings(base, layers, turns, either=True)
+    places = Places(x, again, y, groups)
     n = len(DIMENSIONS)
     applies = ~np.isnan(y[:, :n])
 
     def error(out: Array) -> float:
         return float(np.mean([np.mean((out[k, i] - y[k, i]) ** 2) for i in range(n) for k in [applies[:, i]]]))
 
-    tried = {s: left_out(gram, y, groups, s) for s in STRENGTHS}
-    strength = min(tried, key=lambda s: error(tried[s]))
-    out = tried[strength]
+    tried = left_out(places.gram, y, groups, STRENGTHS)
+    out, strength = min(zip(tried, STRENGTHS, strict=True), key=lambda pair: error(pair[0]))
     print(f"{base}: strength {strength}, squared error on left-out authors {error(out):.3f}")
-    solution, bias = dual(gram, y, strength)
-    anchors = places
+    anchors = places.learned()
+    width = usual(anchors)
+    solution, bias = dual(likeness(anchors, anchors, width), y, strength)
     tricks = [t for t in attacks() if t.split == TRAIN]
     if tricks:
         # Invariance: an attack is worth what its honest twin is worth to these heads, or what the rubric caps it at.
-        a, b = (vectors(base, layers, [getattr(t, side) for t in tricks], either=True) for side in ("attack", "twin"))
-        aim = space.likeness(space.place(b), places) @ solution + bias
+        a, b = (
+            places.of(list(readings(base, layers, [getattr(t, side) for t in tricks], either=True)))
+            for side in ("attack", "twin")
+        )
+        aim = likeness(b, anchors, width) @ solution + bias
         for row, trick in zip(aim, tricks, strict=True):
             if trick.addresses_grader:
                 for d, most in _NOT_ABOVE.items():
                     row[DIMENSIONS.index(d)] = min(row[DIMENSIONS.index(d)], most)
                 row[2 * n + TAGS.index(Fault.BREAKS_ROLE)] = 1.0
-        anchors = np.concatenate([places, space.place(a)])
+        anchors = np.concatenate([anchors, a])
         weight = np.concatenate([np.ones(len(y)), np.full(len(aim), TRICK)])
-        solution, bias = dual(space.likeness(anchors, anchors), np.concatenate([y, aim]), strength, weight)
+        solution, bias = dual(likeness(anchors, anchors, width), np.concatenate([y, aim]), strength, weight)
     cuts, slopes = zip(*(fit_cuts(out[applies[:, i], i], known[applies[:, i], i]) for i in range(n)), strict=True)
     links = np.zeros((OUTPUTS, 2))
     links[n:] = [fit_link(out[:, i], known[:, i]) for i in range(n, OUTPUTS)]
     p = 1 / (1 + np.exp(-(links[2 * n :, 0] * out[:, 2 * n :] + links[2 * n :, 1])))
     arrays = {
-        "mean": space.mean,
-        "scale": space.scale,
-        "project": space.project,
+        "mean": places.space.mean,
+        "scale": places.space.scale,
+        "project": places.space.project,
+        "reader": places.reader,
+        "peaks_mean": places.peaks_mean,
+        "peaks_scale": places.peaks_scale,
         "anchors": anchors,
         "duals": solution,
         "bias": bias,
-        "width": np.array([space.width]),
+        "width": np.array([width]),
         "cuts": np.asarray(cuts),
         "slopes": np.asarray(slopes),
         "links": links,
@@ -266,7 +240,7 @@ def main() -> None:
     turns = [t for t in graded_turns() if not is_test(t.call) and t.author.startswith(tuple(args.writers.split(",")))]
     layers = LAYERS[args.base]
     path = args.out or HOME / f"heads-{args.base}.safetensors"
-    write(train(args.base, turns, vectors(args.base, layers, turns, either=True), layers), path)
+    write(train(args.base, turns, layers), path)
     print(f"wrote {path}")
 
 

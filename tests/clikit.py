@@ -22,6 +22,7 @@ from simulator.caller.voice import Voice
 from simulator.cli.main import run
 from simulator.evaluator.grader import Evaluator
 from simulator.evaluator.heads import DIMENSIONS, OUTPUTS, TAGS, Heads
+from simulator.evaluator.peaks import PEAKS
 from simulator.evaluator.signals import COUNT
 from simulator.models.scripted import ScriptedModel
 from simulator.settings import settings
@@ -95,7 +96,8 @@ def random_heads(width: int = 16, layers: Sequence[int] = (1, 2)) -> Heads:
     ones = np.ones
     return Heads(
         "scripted", tuple(layers), "0", mean=draw(size), scale=ones(size, np.float32), project=draw(size, rank) / size,
-        anchors=draw(seen, rank), duals=draw(seen, OUTPUTS), bias=draw(OUTPUTS), width=np.array([0.1], np.float32),
+        reader=draw(width * len(layers), OUTPUTS) / size, peaks_mean=draw(PEAKS * OUTPUTS),
+        peaks_scale=np.full(PEAKS * OUTPUTS, 20, np.float32), anchors=draw(seen, rank + PEAKS * OUTPUTS), duals=draw(seen, OUTPUTS), bias=draw(OUTPUTS), width=np.array([0.1], np.float32),
         cuts=cuts, slopes=ones(len(DIMENSIONS), np.float32), links=ones((OUTPUTS, 2), np.float32),
         steps=np.tile(np.array([1.5, 2.5, 3.5, 4.5], np.float32), (len(DIMENSIONS), 1)),
         thresholds=np.full(len(TAGS), 0.6, np.float32),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors.numpy import save_file
 
 from eval import reading as readings
 from eval.attacks import TEST, attacks
@@ -18,14 +19,16 @@ from eval.bench_evaluator import disagreements, graded_at_once
 from eval.compare_graders import curve
 from eval.corpus import GradedTurn, graded_turns, is_test
 from eval.measures import kappa, measure
+from eval.token_reader import TokenReader
 from eval.train_evaluator import fit_steps, targets
 from simulator.assessment import Assessment, DimensionScore, Evidence
 from simulator.evaluator import heads as shipped
 from simulator.evaluator.gates import WORDLESS, capped, said_once, wordless
 from simulator.evaluator.grader import SILENT, Evaluator
 from simulator.evaluator.heads import OUTPUTS
+from simulator.evaluator.peaks import PEAKS, peaks
 from simulator.evaluator.rationale import MARKS, claimable, needed, rationale
-from simulator.evaluator.reading import read_call, read_turn
+from simulator.evaluator.reading import Reading, read_call, read_turn
 from simulator.evaluator.signals import COUNT, signals
 from simulator.models import LocalModel, ensure
 from simulator.models.scripted import ScriptedModel
@@ -177,19 +180,72 @@ def test_shares_are_the_slope_of_the_score():
     heads = shipped.load("small")
     rng = np.random.default_rng(0)
     size = (len(heads.mean) - COUNT) // 2
-    tokens = heads.mean[:size] + heads.scale[:size] * rng.normal(0, 0.3 * np.sqrt(size) / 40, (5, size)).astype(
-        np.float32
-    )
-    vector = heads.mean.copy()
-    vector[:size] = tokens.mean(axis=0)
-    place = heads.place(vector)
-    alike = heads.likeness(place)
+    drawn = rng.normal(0, 0.3 * np.sqrt(size) / 40, (12, size)).astype(np.float32)
+    tokens = heads.mean[:size] + heads.scale[:size] * drawn
+    after, counted = heads.mean[size : 2 * size], heads.mean[2 * size :]
+
+    def scored(states):
+        place = heads.place(Reading("", states, (), after, counted))
+        return place, heads.likeness(place), heads.scores(heads.likeness(place))
+
+    place, alike, score = scored(tokens)
     shares = heads.shares(place, alike, tokens, range(OUTPUTS))
-    less = vector.copy()
-    less[:size] -= 0.01 * (tokens[0] - heads.mean[:size]) / len(tokens)
-    moved = heads.scores(alike) - heads.scores(heads.likeness(heads.place(less)))
-    assert np.allclose(moved, 0.01 * shares[0], atol=2e-5)
+    # All tokens a little nearer to the mean, and so all peaks: the score moves by that much of what all tokens share, but
+    # for the peaks' own means, which stay.
+    still = np.concatenate([np.zeros(heads.project.shape[1], np.float32), heads.peaks_mean / heads.peaks_scale])
+    slope = 2 * heads.width[0] * ((heads.anchors - place).T @ (alike[:, None] * heads.duals))
+    less = scored(heads.mean[:size] + 0.99 * (tokens - heads.mean[:size]))[2]
+    assert np.allclose(score - less, 0.01 * (shares.sum(axis=0) + still @ slope), atol=5e-5)
     assert np.allclose(heads.shares(place, alike, tokens, [7, 2]), shares[:, [7, 2]], atol=1e-6)
+
+
+def test_peaks_are_what_the_mean_over_a_turn_hides():
+    quiet, loud = np.zeros((10, 2), np.float32), np.zeros((10, 2), np.float32)
+    loud[6] = [3.0, -3.0]
+    added = peaks(loud)
+    assert added.sum(axis=0).reshape(PEAKS, 2)[:, 0] == pytest.approx([1.0, 0.0, 1.5, 0.0, 0.9])
+    assert added.sum(axis=0).reshape(PEAKS, 2)[:, 1] == pytest.approx([0.0, -1.0, 0.0, -1.5, 0.9])
+    assert np.flatnonzero(added.any(axis=1)).tolist() == list(range(10))  # the spread is everybody's
+    assert np.flatnonzero(added[:, :8].any(axis=1)).tolist() == [6]
+    assert not peaks(quiet).any()
+
+
+@given(st.integers(1, 30), st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_peaks_of_a_turn_of_any_length_are_its_extremes(length, seed):
+    scores = np.random.default_rng(seed).normal(size=(length, 3)).astype(np.float32)
+    highest, lowest, top, bottom, spread = peaks(scores).sum(axis=0).reshape(PEAKS, 3)
+    means = np.array([scores[max(0, i - 1) : i + 2].mean(axis=0) for i in range(length)])
+    assert highest == pytest.approx(means.max(axis=0), abs=1e-5)
+    assert lowest == pytest.approx(means.min(axis=0), abs=1e-5)
+    few = max(1, length // 5)
+    ordered = np.sort(scores, axis=0)
+    assert top == pytest.approx(ordered[-few:].mean(axis=0), abs=1e-5)
+    assert bottom == pytest.approx(ordered[:few].mean(axis=0), abs=1e-5)
+    assert spread == pytest.approx(scores.std(axis=0), abs=1e-5)
+
+
+def test_readers_of_tokens_have_not_met_the_writers_whose_turns_they_read():
+    rng = np.random.default_rng(1)
+    groups, told = np.repeat(np.arange(3), 20), rng.normal(size=(60, OUTPUTS))
+    # A group's turns carry a mark of their own that tells the answer: who has seen the group reads it, nobody else does.
+    turns = []
+    for group, row in zip(groups, told, strict=True):
+        states = rng.normal(0, 0.1, (8, 30)).astype(np.float32)
+        states[3, group * 10 : group * 10 + 10] += row[:10]
+        turns.append(Reading("", states, (), states[0], np.zeros(COUNT, np.float32)))
+    means = np.array([t.tokens.mean(axis=0) for t in turns])
+    found = TokenReader(turns, means, told, groups)
+    met = np.array([peaks((t.tokens - means.mean(axis=0)) @ found.reader()).sum(axis=0) for t in turns])
+    highest = found.peaks()
+
+    def heard(seen):
+        return np.mean([np.corrcoef(seen[:, i], told[:, i])[0, 1] for i in range(10)])
+
+    assert heard(met) > 0.6
+    assert abs(heard(highest)) < 0.3
+    assert not np.allclose(highest[groups == 0], found.peaks(unseen=1)[groups == 0])
+    assert np.allclose(highest[groups == 1], found.peaks(unseen=1)[groups == 1])
 
 
 @given(st.text(max_size=400))
@@ -312,7 +368,8 @@ def test_learning_takes_a_reading_in_other_numbers_and_measuring_does_not(tmp_pa
     monkeypatch.setattr(readings, "LocalModel", model)
     full = readings._kept("small", (1, 2), turns, False)
     full.parent.mkdir()
-    np.save(full, np.full((len(turns), 8), 0.5, dtype=np.float16))
+    half = np.full((3 * len(turns), 4), 0.5, dtype=np.float16)
+    save_file({"tokens": half, "lengths": np.full(len(turns), 3), "after": half[: len(turns)]}, full)
     found = readings.vectors("small", (1, 2), turns, either=True)
     assert found.shape == (len(turns), 8 + COUNT)
     assert (found[:, :8] == 0.5).all()

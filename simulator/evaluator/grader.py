@@ -94,7 +94,7 @@ class Evaluator:
     def _told(self, turn: Turn, transcript: Transcript, reading: Reading, seconds: float) -> Assessment:
         """What the heads make of a turn that took so many `seconds` to read."""
         began = time.perf_counter()
-        place = self._heads.place(reading.vector)
+        place = self._heads.place(reading)
         alike = self._heads.likeness(place)
         found = decided(self._heads, alike).model_copy(update={"grader": self.name})
         if wordless(turn.text):

@@ -1,10 +1,11 @@
 """The grading heads: smooth functions on a frozen model's middle layers, read from one safetensors file.
 
-A turn is a vector (`reading.py`), standardised and projected on the directions in which turns differ most. A head's
-score is a kernel regression on it: how alike the turn is to each turn it learned from, weighted. Each score passes
-through a calibrated link: cumulative logits for a level, a logistic for a tag or for whether a dimension applies.
-The score's slope at this turn, times what each token adds to the vector, is the token's share: evidence is read off it.
-Trained by `python -m eval.train_evaluator`.
+A turn is a vector (`reading.py`), standardised and projected on the directions in which turns differ most, and beside it
+its peaks: what its single tokens score, read by a line for each output (`peaks.py`), since one mocking word drowns in the
+mean over a long, useful turn. A head's score is a kernel regression on this place: how alike the turn is to each turn it
+learned from, weighted. Each score passes through a calibrated link: cumulative logits for a level, a logistic for a tag or
+for whether a dimension applies. The score's slope at this turn, times what each token adds to the place, is the token's
+share: evidence is read off it. Trained by `python -m eval.train_evaluator`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import ModelFormatError
+from simulator.evaluator.peaks import peaks
+from simulator.evaluator.reading import Reading
 from simulator.vocabulary import Dimension, Fault, Tag, Technique
 
 Array = NDArray[np.float32]
-FORMAT = 3
+FORMAT = 4
 DIMENSIONS = tuple(Dimension)
 TAGS: tuple[Tag, ...] = (*Technique, *Fault)
 OUTPUTS = len(DIMENSIONS) * 2 + len(TAGS)
@@ -31,7 +34,8 @@ OUTPUTS = len(DIMENSIONS) * 2 + len(TAGS)
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """`mean` and `scale` [D] of the vector, `project` [D, r]; `anchors` [n, r] and `duals` [n, OUTPUTS]: the turns learned
+    """`mean` and `scale` [D] of the vector, `project` [D, r]; `reader` [layers*width, OUTPUTS]: what a token scores;
+    `peaks_mean` and `peaks_scale` [PEAKS*OUTPUTS]; `anchors` [n, r + PEAKS*OUTPUTS] and `duals` [n, OUTPUTS]: the turns learned
     from and their weights; `bias` [OUTPUTS]; `width`: likeness is exp(-width * squared distance); `cuts` [dimensions, 4]
     and `slopes` [dimensions] of the cumulative logits; `links` [OUTPUTS, 2] slope and offset of the logistic (unused for
     level rows); `steps` [dimensions, 4]: the expected level from which each level above the first is given;
@@ -43,6 +47,9 @@ class Heads:
     mean: Array
     scale: Array
     project: Array
+    reader: Array
+    peaks_mean: Array
+    peaks_scale: Array
     anchors: Array
     duals: Array
     bias: Array
@@ -53,12 +60,18 @@ class Heads:
     steps: Array
     thresholds: Array
 
-    def place(self, vectors: Array) -> Array:
-        """[..., r] from vectors [..., D]: where turns lie among those learned from."""
-        return np.asarray(((vectors - self.mean) / self.scale) @ self.project, dtype=np.float32)
+    def place(self, reading: Reading) -> Array:
+        """[r + PEAKS*OUTPUTS]: where a turn lies among those learned from."""
+        whole = ((reading.vector - self.mean) / self.scale) @ self.project
+        highest = (peaks(self._read(reading.tokens)).sum(axis=0) - self.peaks_mean) / self.peaks_scale
+        return np.concatenate([whole, highest]).astype(np.float32)
+
+    def _read(self, tokens: Array) -> Array:
+        """[tokens, OUTPUTS]: what each token scores, 0 for the mean of all tokens learned from."""
+        return np.asarray((tokens - self.mean[: len(self.reader)]) @ self.reader, dtype=np.float32)
 
     def likeness(self, place: Array) -> Array:
-        """[n], 0-1: how alike a turn at `place` [r] is to each turn learned from."""
+        """[n], 0-1: how alike a turn at `place` is to each turn learned from."""
         apart = ((self.anchors - place) ** 2).sum(axis=1)
         return np.asarray(np.exp(-float(self.width[0]) * apart), dtype=np.float32)
 
@@ -68,11 +81,12 @@ class Heads:
 
     def shares(self, place: Array, alike: Array, tokens: Array, outputs: Sequence[int]) -> Array:
         """Each token's share of those scores of the turn, to first order: [tokens, outputs] from tokens [tokens, layers*width]."""
-        size = tokens.shape[1]
+        size, rank = tokens.shape[1], self.project.shape[1]
         pull = alike[:, None] * self.duals[:, list(outputs)]
         slope = 2 * float(self.width[0]) * (self.anchors.T @ pull - place[:, None] * pull.sum(axis=0))
-        moved = (tokens - self.mean[:size]) / self.scale[:size] / len(tokens)
-        return np.asarray(moved @ (self.project[:size] @ slope), dtype=np.float32)
+        whole = (tokens - self.mean[:size]) / self.scale[:size] / len(tokens)
+        highest = (peaks(self._read(tokens)) - self.peaks_mean / len(tokens)) / self.peaks_scale
+        return np.asarray(whole @ (self.project[:size] @ slope[:rank]) + highest @ slope[rank:], dtype=np.float32)
 
     def level_probabilities(self, scores: Array) -> Array:
         """[dimensions, 5]: probability of each level, given that the dimension applies."""
@@ -100,6 +114,9 @@ _ARRAYS = (
     "mean",
     "scale",
     "project",
+    "reader",
+    "peaks_mean",
+    "peaks_scale",
     "anchors",
     "duals",
     "bias",
