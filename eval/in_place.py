@@ -15,7 +15,8 @@ from typing import TypeVar
 from eval.lines import Line, WrittenCall
 from simulator.caller.choice import Chosen, Refused, chosen
 from simulator.caller.guard import Violation, check
-from simulator.caller.voice import carries, left_to_file
+from simulator.caller.own_lines import left_to_file
+from simulator.caller.telling import carries
 from simulator.models.base import ManyVoiced, ModelInfo
 
 EARLIEST = 2

@@ -2,7 +2,7 @@
 
 The seed decides personas, situations, difficulties, registers and who plays the trainee (`CAST`); what they say to each other is
 printed as it was said, every call to its end, with the grade of each turn, how the caller felt and what they did. Lines of the
-persona's file that stood in for the model's are marked. Same seed, model and program: same page.
+files that stood in for the model's are marked. Same seed, model and program: same page.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def page(played: list[tuple[Setting, Call]], seed: int, made_by: str) -> str:
         f"# {len(played)} calls, unedited\n\n"
         f"Drawn by seed {seed}, not by taste, and printed as they were said. Callers speak with {first.model}; grades are by "
         f"{first.grader}; simulator {__version__}. Trainees are scripted and read from a page, so they cannot follow up. Of {turns} caller "
-        f"turns {written} are lines of the persona's file (marked *written*). After each trainee turn in small print: the grades (calmness, empathy, "
+        f"turns {written} are lines of the persona's or the scenario's file (marked *written*). After each trainee turn in small print: the grades (calmness, empathy, "
         "solution, closing; 1-5, a dash where one does not apply), how the caller felt then (agitation, trust, patience, being heard; "
         f"0-10), and what they did.\n\nMade by `{made_by}`.\n"
     )

@@ -13,8 +13,10 @@ from simulator.ahead import Ahead, Pause
 from simulator.assessment import Assessment
 from simulator.calibration.scaled import Scaled
 from simulator.call import Call, Due
+from simulator.caller.choice import Refused
 from simulator.caller.principles import Keeper
-from simulator.caller.voice import Line, Principled, Refused, Saying, Situation, Voice
+from simulator.caller.situation import Situation
+from simulator.caller.voice import Line, Principled, Saying, Voice
 from simulator.evaluator.grader import Evaluator
 from simulator.evaluator.second_opinion import SecondOpinion
 from simulator.models.base import LanguageModel, Sampling, Source

@@ -20,11 +20,13 @@ Reply = Annotated[str, StringConstraints(min_length=20, max_length=500)]
 
 
 class Fact(Strict):
-    """One thing the caller knows. `text` for a file (third person, no name, no he or she), `say` as they say it."""
+    """One thing the caller knows. `text` for a file (third person, no name, no he or she), `say` as they say it, `also` as
+    other people would: the same facts in other words."""
 
     id: Name
     text: Line
     say: Line
+    also: tuple[Line, ...] = ()
 
 
 class Entry(Strict):
@@ -74,8 +76,12 @@ class Scenario(Strict):
     """The problem in one sentence, third person."""
     opening: Line
     """The problem as the caller puts it first: one or two plain sentences, fit for any persona."""
+    openings: tuple[Line, ...] = ()
+    """The same as `opening`, as other people would put it."""
     wants: Line
     """What the caller asks for, as they would say it."""
+    demands: tuple[Line, ...] = ()
+    """The same as `wants`, as other people would ask for it."""
     facts: tuple[Fact, ...] = Field(min_length=4, max_length=10)
     hidden: tuple[Fact, ...] = Field(min_length=1, max_length=3)
     goal: Text

@@ -16,9 +16,11 @@ from typing import Protocol
 from simulator.assessment import Assessment
 from simulator.call import Call, Due, fold
 from simulator.caller.appraisal import after, appraise
+from simulator.caller.choice import Refused
 from simulator.caller.guard import alike
 from simulator.caller.intent import MAX_TRAINEE_TURNS, Moment, applied, choose, opening_plan
-from simulator.caller.voice import Line, Refused, Saying, Situation
+from simulator.caller.situation import Situation
+from simulator.caller.voice import Line, Saying
 from simulator.errors import CallError
 from simulator.evaluator.facts import check, with_checks
 from simulator.evaluator.second_opinion import Failed

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from simulator.assessment import Assessment, DimensionScore, Evidence
-from simulator.caller.voice import Line, Refused, Saying, Situation
+from simulator.caller.choice import Refused
+from simulator.caller.situation import Situation
+from simulator.caller.voice import Line, Saying
 from simulator.events import Branch, CallerSaying, CallStarted, StoredEvent
 from simulator.models.base import Candidate, ModelInfo, Sampling, Source
 from simulator.models.scripted import ScriptedModel

@@ -94,10 +94,18 @@ def random_heads(width: int = 16, layers: Sequence[int] = (1, 2)) -> Heads:
     draw = lambda *shape: rng.normal(size=shape).astype(np.float32)  # noqa: E731
     cuts = np.tile(np.array([-1.5, -0.5, 0.5, 1.5], np.float32), (len(DIMENSIONS), 1))
     ones = np.ones
+    mean, project, anchors, duals, bias = (
+        draw(size),
+        draw(size, rank),
+        draw(seen, rank),
+        draw(seen, OUTPUTS),
+        draw(OUTPUTS),
+    )
     return Heads(
-        "scripted", tuple(layers), "0", mean=draw(size), scale=ones(size, np.float32), project=draw(size, rank) / size,
-        reader=draw(width * len(layers), OUTPUTS) / size, peaks_mean=draw(PEAKS * OUTPUTS),
-        peaks_scale=np.full(PEAKS * OUTPUTS, 20, np.float32), anchors=draw(seen, rank + PEAKS * OUTPUTS), duals=draw(seen, OUTPUTS), bias=draw(OUTPUTS), width=np.array([0.1], np.float32),
+        "scripted", tuple(layers), "0", mean=mean, scale=ones(size, np.float32), project=project / size,
+        anchors=np.concatenate([anchors, np.zeros((seen, PEAKS * OUTPUTS), np.float32)], axis=1), duals=duals, bias=bias,
+        reader=draw(width * len(layers), OUTPUTS), peaks_mean=np.zeros(PEAKS * OUTPUTS, np.float32),
+        peaks_scale=np.full(PEAKS * OUTPUTS, 1000, np.float32), width=np.array([0.1], np.float32),
         cuts=cuts, slopes=ones(len(DIMENSIONS), np.float32), links=ones((OUTPUTS, 2), np.float32),
         steps=np.tile(np.array([1.5, 2.5, 3.5, 4.5], np.float32), (len(DIMENSIONS), 1)),
         thresholds=np.full(len(TAGS), 0.6, np.float32),

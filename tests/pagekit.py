@@ -9,7 +9,9 @@ from typing import Any
 from simulator.app.handlers import Handlers
 from simulator.app.views import View
 from simulator.assessment import Assessment, DimensionScore, Evidence
-from simulator.caller.voice import Line, Saying, Situation, written_line
+from simulator.caller.own_lines import written_line
+from simulator.caller.situation import Situation
+from simulator.caller.voice import Line, Saying
 from simulator.persona import personas
 from simulator.rehearsal import Choices, Rehearsal, Rehearsals
 from simulator.scenario import Brief, scenarios

@@ -11,7 +11,8 @@ from builders import ScriptedGrader, drain, persona, started, ticking
 from eval.blind_pairs import count
 from eval.fidelity import Said, across_calls, distinct, heard, own_voice, shares, softened_early
 from eval.listeners import listeners
-from simulator.caller.voice import Line, Saying, Situation
+from simulator.caller.situation import Situation
+from simulator.caller.voice import Line, Saying
 from simulator.errors import DataError
 from simulator.persona import personas
 from simulator.plan import Plan

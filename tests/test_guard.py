@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.caller.guard import Refusal, _invented, alike, check, says
+from simulator.caller.own_lines import ENOUGH
 from simulator.persona import personas
 from simulator.scenario import scenarios
 from simulator.vocabulary import Intensity
@@ -148,14 +149,22 @@ def test_every_written_line_of_every_persona_passes():
     assert refused == []
 
 
-def test_every_fact_passes_in_its_own_scenario():
+def test_every_telling_passes_in_its_own_scenario_and_adds_no_figure_to_the_first():
     refused = []
     for scenario in scenarios().values():
-        known = [f"{f.text} {f.say}" for f in (*scenario.facts, *scenario.hidden)] + [scenario.opening, scenario.wants]
-        for said in [scenario.opening, scenario.wants, *(f.say for f in (*scenario.facts, *scenario.hidden))]:
+        facts = (*scenario.facts, *scenario.hidden)
+        known = [scenario.opening, scenario.wants, scenario.issue, *(f"{f.text} {f.say}" for f in facts)]
+        tellings = [scenario.opening, *scenario.openings, scenario.wants, *scenario.demands]
+        for said in [*tellings, *(way for f in facts for way in (f.say, *f.also))]:
             if found := check(said, known=known, own_lines=(), heard="Hello."):
                 refused.append((scenario.id, said, found))
     assert refused == []
+
+
+def test_every_scenario_is_told_in_ways_enough_to_choose_from():
+    for scenario in scenarios().values():
+        for ways in (scenario.openings, scenario.demands, *(f.also for f in (*scenario.facts, *scenario.hidden))):
+            assert len(set(ways)) >= ENOUGH
 
 
 def test_repetition_within_the_call_and_reciting_the_brief_are_refused():

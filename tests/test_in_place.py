@@ -14,7 +14,7 @@ from eval.compare_callers import Found, Way, alone, blind, found, row, whole
 from eval.in_place import EARLIEST, Place, each, places, said
 from eval.lines import Line, WrittenCall, split, written_calls
 from eval.listeners import Listeners
-from simulator.caller.voice import DECISIVE
+from simulator.caller.own_lines import DECISIVE
 from simulator.errors import DataError
 from simulator.models.base import Candidate, ModelInfo, Source
 from simulator.prompts import Part

@@ -12,10 +12,13 @@ from builders import assessment, persona, play, scenario, started
 
 from simulator.call import fold
 from simulator.caller.appraisal import appraise, opening_state
+from simulator.caller.choice import Refused
 from simulator.caller.guard import Refusal
 from simulator.caller.harshness import SPEECHLESS, fitting, too_harsh, unsafe
 from simulator.caller.intent import Moment, _weights, applied, choose
-from simulator.caller.voice import Refused, Situation, Voice, written_line
+from simulator.caller.own_lines import written_line
+from simulator.caller.situation import Situation
+from simulator.caller.voice import Voice
 from simulator.debrief import debrief
 from simulator.errors import CallError
 from simulator.events import EVENT

@@ -8,11 +8,13 @@ from dataclasses import replace
 from builders import TunedModel, persona, scenario
 from test_voice import situation
 
-from simulator.caller.own_lines import ENOUGH, LEAST, SHORTLIST
-from simulator.caller.voice import Line, Situation, Voice
+from simulator.caller.own_lines import ENOUGH, LEAST, SHORTLIST, WEIGHED, written_line
+from simulator.caller.situation import Situation
+from simulator.caller.voice import Line, Voice
 from simulator.models.base import Candidate, WeighingModel
 from simulator.persona import Persona
 from simulator.plan import Plan
+from simulator.scenario import Scenario
 from simulator.transcript import Speaker
 from simulator.vocabulary import Intent
 
@@ -74,16 +76,83 @@ def test_what_was_said_or_does_not_pass_is_not_offered_and_too_few_are_no_choice
     assert model.asked == []
 
 
-def test_what_is_about_the_matter_and_last_words_are_not_chosen_so():
+def plain() -> Scenario:
+    """A scenario whose author told everything in one way."""
+    bare = {"openings": (), "demands": ()}
+    return scenario().model_copy(
+        update={
+            **bare,
+            "facts": tuple(f.model_copy(update={"also": ()}) for f in scenario().facts),
+            "hidden": tuple(f.model_copy(update={"also": ()}) for f in scenario().hidden),
+        }
+    )
+
+
+def test_what_was_written_in_one_way_only_is_left_to_the_model():
     model = Weighing(lambda _: -1.0)
     fact = scenario().facts[0].id
-    for plan in (
-        Plan(intent=Intent.DEMAND),
-        Plan(intent=Intent.VENT, facts=(fact,)),
-        Plan(intent=Intent.OPEN),
-    ):
-        assert not answer(model, plan).chosen
+    for plan in (Plan(intent=Intent.DEMAND), Plan(intent=Intent.VENT, facts=(fact,)), Plan(intent=Intent.OPEN)):
+        assert not answer(model, plan, where=replace(situation(plan), scenario=plain())).chosen
+    assert not answer(model, Plan(intent=Intent.QUESTION)).chosen
     assert model.asked == []
+
+
+WAYS = tuple(f"{way} the parcel left on 3 May." for way in ("Look,", "So,", "Again,", "Listen,", "Well,"))
+
+
+def told_in_many_ways() -> Scenario:
+    first, *others = plain().facts
+    ways = {"text": "The parcel left on 3 May.", "say": "It left on 3 May.", "also": WAYS}
+    return plain().model_copy(
+        update={
+            "facts": (first.model_copy(update=ways), *others),
+            "openings": tuple(f"{way} it never came." for way in ("Hello,", "Right,", "So,", "Hi,", "Well,")),
+            "demands": tuple(f"{way} send it again." for way in ("Just", "Then", "Please", "Now", "So")),
+        }
+    )
+
+
+def test_what_has_to_be_told_is_told_in_a_way_that_its_author_wrote():
+    where = told_in_many_ways()
+    fact = where.facts[0]
+    for plan, ways in (
+        (Plan(intent=Intent.VENT, facts=(fact.id,)), (fact.say, *fact.also)),
+        (Plan(intent=Intent.OPEN), (where.opening, *where.openings)),
+        (Plan(intent=Intent.DEMAND), (where.wants, *where.demands)),
+    ):
+        model = Weighing(lambda line, ways=ways: -1.0 if line.strip() in ways else -2.0)
+        line = answer(model, plan, where=replace(situation(plan), scenario=where))
+        assert line.chosen
+        assert line.text in ways
+        behind = Weighing(lambda line, ways=ways: -2.0 if line.strip() in ways else -1.0)
+        line = answer(behind, plan, where=replace(situation(plan), scenario=where))
+        assert plan.intent is Intent.DEMAND or line.text.endswith(ways)
+        assert line.text not in ways
+
+
+def test_of_a_long_line_only_the_beginning_is_weighed_and_all_is_said():
+    long = tuple(
+        f"{word} is what I say to that, and I have said it all day long." for word in ("No", "Hm", "So", "Yes")
+    )
+    model = Weighing(lambda line: -1.0 if "Hm" in line else -2.0)
+    assert answer(model, Plan(intent=Intent.VENT), many_words(long)).text == long[1]
+    assert {len(asked.split()) for asked in model.asked[0]} == {WEIGHED}
+    assert not any(asked.endswith("\n") for asked in model.asked[0])  # more follows
+
+
+def test_nothing_is_told_twice_in_the_same_way():
+    where = told_in_many_ways()
+    fact = where.facts[0]
+    plan = Plan(intent=Intent.REPEAT, facts=(fact.id,))
+    said = replace(situation(plan), scenario=where)
+    transcript = said.transcript.plus(Speaker.CALLER, " ".join(WAYS[1:])).plus(Speaker.TRAINEE, "When did it leave?")
+    again = replace(
+        said, transcript=transcript, plans={**said.plans, 2: plan}, states={**said.states, 2: said.states[0]}
+    )
+    for seed in range(12):
+        line = written_line(replace(again, seed=seed, persona=many_words()), plan)
+        assert line.endswith((fact.say, WAYS[0]))
+    assert not answer(Weighing(lambda _: -1.0), plan, where=again).chosen  # two ways are no choice
 
 
 def test_a_tiny_model_chooses_among_the_lines_that_are_not_left_to_it_too():

@@ -16,7 +16,8 @@ from simulator.app.call_view import stage
 from simulator.app.handlers import Handlers
 from simulator.app.identity import newcomer
 from simulator.call import Due
-from simulator.caller.voice import Line, Saying, Situation
+from simulator.caller.situation import Situation
+from simulator.caller.voice import Line, Saying
 from simulator.errors import BusyError, FullError
 from simulator.events import CallerSpoke, Event, TraineeSpoke, TurnWaits
 from simulator.models.base import GivenUp, still_wanted, unless

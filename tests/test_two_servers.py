@@ -13,7 +13,9 @@ from postgres import Server
 from pydantic import SecretStr
 
 from simulator.call import Due, fold
-from simulator.caller.voice import Line, Refused, Saying, Situation
+from simulator.caller.choice import Refused
+from simulator.caller.situation import Situation
+from simulator.caller.voice import Line, Saying
 from simulator.caller.written import WrittenVoice
 from simulator.errors import StoreError, UnknownNameError
 from simulator.events import CallerSpoke, TraineeSpoke

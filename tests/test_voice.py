@@ -11,7 +11,10 @@ from simulator.caller.appraisal import opening_state
 from simulator.caller.choice import ROUNDS, Refused, drawing, ends_within, passable, tidy
 from simulator.caller.guard import Refusal
 from simulator.caller.intent import applied
-from simulator.caller.voice import ATTEMPTS, Line, Saying, Situation, Voice, unsaid, written_line
+from simulator.caller.own_lines import written_line
+from simulator.caller.situation import Situation
+from simulator.caller.telling import unsaid
+from simulator.caller.voice import ATTEMPTS, Line, Saying, Voice
 from simulator.models.base import Candidate
 from simulator.models.scripted import ScriptedModel
 from simulator.plan import Plan
@@ -114,8 +117,8 @@ def test_tidy_takes_away_quotes_and_stage_directions():
 def test_unsaid_knows_a_paraphrase_from_silence():
     plan = Plan(intent=Intent.REPEAT, facts=("email",))
     there = situation(plan)
-    assert unsaid(there, plan, "Your email promised me the 10 May.") == ""
-    assert unsaid(there, plan, "This is a disgrace.") == "Your email said 10 May."
+    assert unsaid(there.scenario, plan, "Your email promised me the 10 May.") == ""
+    assert unsaid(there.scenario, plan, "This is a disgrace.") == "Your email said 10 May."
 
 
 def tuned(*batches: list[tuple[str, float]], parameters: int = 0) -> TunedModel:
@@ -242,6 +245,6 @@ def test_of_a_complaint_that_was_half_said_the_other_half_is_added():
     plan = Plan(intent=Intent.OPEN)
     there = replace(situation(plan), scenario=scenario(opening=opening))
     first, rest = opening[: opening.index(" Yesterday")], opening[opening.index("Yesterday") :]
-    assert unsaid(there, plan, "Hello.") == opening
-    assert unsaid(there, plan, "Missing since September, my parcel.") == rest
-    assert unsaid(there, plan, "Yesterday you called it delivered.") == first
+    assert unsaid(there.scenario, plan, "Hello.") == opening
+    assert unsaid(there.scenario, plan, "Missing since September, my parcel.") == rest
+    assert unsaid(there.scenario, plan, "Yesterday you called it delivered.") == first

@@ -1,59 +1,115 @@
-"""The persona's own lines where a caller only reacts, and which of them answers what was just said.
+"""Written words for a plan: the persona's lines and the scenario's ways of telling what happened; which of them answers
+what was just said.
 
-Where nothing has to be told, a model of this size answers beside the point or says next to nothing, while the writers of a persona
-left twenty lines for just that ("You read that off something, didn't you?"). So some of those that do what the plan wants, that
-were not said yet and that the guard lets pass are laid before the model, and it says how likely each is after these words.
+In its own words a model of this size answers beside the point or says next to nothing, while the writers of a persona left
+twenty lines for just that ("You read that off something, didn't you?"). Where something has to be told, it garbles who did
+what when, while a scenario's writers told it seven times, as seven people would. So some of those that do what the plan
+wants, that were not said yet and that the guard lets pass are laid before the model, and it says how likely each is after
+these words. Where a persona's or scenario's file has too few left, the model finds its own words.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from random import Random
 
-from simulator.caller.choice import Listener
-from simulator.models.base import WeighingModel
-from simulator.prompts import spoken
+from simulator.caller.choice import Listener, is_tiny
+from simulator.caller.harshness import fitting
+from simulator.caller.situation import Situation
+from simulator.caller.telling import tellings
+from simulator.models.base import ModelInfo, WeighingModel
+from simulator.plan import Plan
+from simulator.prompts import as_data, spoken
 from simulator.vocabulary import Intent
 
 SHORTLIST = 6
 """Lines that the model is asked about at once."""
+WEIGHED = 8
+"""Words of a line that the model weighs."""
 ENOUGH = 4
 """Lines that must be left, at least, for the model to be asked: with fewer every call of that persona would sound the same."""
 LEAST = -4.0
 """Mean log-probability a token from which the likeliest line is said; if all are below it the model finds its own words."""
-REACTS = frozenset(
-    {
-        Intent.VENT,
-        Intent.INSULT,
-        Intent.THREATEN,
-        Intent.WANDER,
-        Intent.REFUSE,
-        Intent.DOUBT,
-        Intent.WAVER,
-        Intent.TEST,
-        Intent.SOFTEN,
-        Intent.ASK_SUPERVISOR,
-        Intent.ACCEPT,
-        Intent.THANK,
-        Intent.HANG_UP,
-    }
-)
-"""What is done in words that need say nothing of the matter. The rest (to demand, to ask, to correct ...) is about it."""
+DECISIVE = frozenset({Intent.ACCEPT, Intent.THANK, Intent.HANG_UP, Intent.ASK_SUPERVISOR})
+FAREWELLS = frozenset({Intent.THANK, Intent.HANG_UP})
+"""What may also be a caller's last words: beside those that are written for the end."""
 
 
-def unused(lines: tuple[str, ...], said: str) -> tuple[str, ...]:
-    """Those of `lines` that are not in what was `said`."""
-    return tuple(line for line in lines if line not in said)
+def left_to_file(info: ModelInfo, intent: Intent, facts: Sequence[str]) -> bool:
+    """Whether a model like this is not asked for such a line: a tiny one neither decides a call nor states what happened.
+    (Of 59 lines of the small one in calls, 30 garbled what they were to tell: who did it, to whom, how much, when.)"""
+    return is_tiny(info) and (intent in DECISIVE or intent is Intent.OPEN or bool(facts))
 
 
-def likeliest(
-    model: WeighingModel, segments: tuple[str, ...], lines: tuple[str, ...], listen: Listener, seed: str, key: str
+def own_line(
+    model: WeighingModel, info: ModelInfo, situation: Situation, plan: Plan, segments: tuple[str, ...], listen: Listener
 ) -> str:
-    """Of SHORTLIST of the `lines` that pass, drawn by `seed`, the one that `model` finds likeliest after `segments`; '' if they
-    are too few or all unlikely. Raises ModelError."""
-    passed = [line for line in lines if not listen(line)]
+    """Of SHORTLIST written lines for this plan that pass, drawn by the call's seed, the one that `model` finds likeliest after
+    `segments`; '' if the model is not asked, they are too few, or all are unlikely. Raises ModelError."""
+    rng = Random(f"{situation.seed}:{situation.transcript.turns[-1].index}:own")
+    passed = [line for line in _offered(info, situation, plan, rng) if not listen(line)]
     if len(passed) < ENOUGH:
         return ""
-    some = Random(f"{seed}:own").sample(passed, min(SHORTLIST, len(passed)))
-    chances = model.likely(segments, tuple(map(spoken, some)), cache_key=key or None)
+    some = rng.sample(passed, min(SHORTLIST, len(passed)))
+    chances = model.likely(segments, tuple(map(_beginning, some)), cache_key=situation.key or None)
     best = max(range(len(some)), key=chances.__getitem__)
     return some[best] if chances[best] >= LEAST else ""
+
+
+def _beginning(line: str) -> str:
+    """What the model weighs of a line: its first words, in which it answers or does not. The rest would take as long again."""
+    words = line.split()
+    return spoken(line) if len(words) <= WEIGHED else " " + as_data(" ".join(words[:WEIGHED]))
+
+
+def _offered(info: ModelInfo, situation: Situation, plan: Plan, rng: Random) -> tuple[str, ...]:
+    """All lines from which a few are laid before the model; none where its own words are better."""
+    scenario = situation.scenario
+    lines = lines_for(situation, plan)
+    if plan.ending is not None and plan.intent in FAREWELLS:
+        lines = (*lines, *lines_for(situation, plan.model_copy(update={"ending": None})))
+    lines = _unused(lines, situation.said)
+    if plan.intent is Intent.OPEN or plan.facts:
+        told = [_unused(ways, situation.said) for ways in tellings(scenario, plan)]
+        enough = min(map(len, told)) >= ENOUGH
+        if not (enough or left_to_file(info, plan.intent, plan.facts)):
+            return ()
+        # Told straight away every other time, else after a line of the persona's.
+        drawn = (_told(told, () if enough and odd % 2 else lines, rng) for odd in range(2 * SHORTLIST))
+        return tuple(dict.fromkeys(drawn))
+    if plan.intent is Intent.DEMAND:
+        lines = (*lines, *_unused((scenario.wants, *scenario.demands), situation.said))
+    return lines
+
+
+def _told(things: Sequence[Sequence[str]], lines: Sequence[str], rng: Random) -> str:
+    """One of the `lines`, if there are any, then one way of telling each thing."""
+    return " ".join(rng.choice(some) for some in (lines, *things) if some)
+
+
+def lines_for(situation: Situation, plan: Plan) -> tuple[str, ...]:
+    """The persona's lines that do what is planned, none too harsh for the call (where all are, they vent)."""
+    persona = situation.persona
+    if plan.intent is Intent.OPEN:
+        lines = persona.opens
+    elif plan.ending is not None and plan.ending in persona.leaves:
+        lines = persona.leaves[plan.ending]
+    else:
+        lines = persona.lines[plan.intent]
+    return fitting(lines, persona.lines[Intent.VENT], situation.intensity)
+
+
+def written_line(situation: Situation, plan: Plan, chosen: str = "") -> str:
+    """What the model chose or else the persona's own words for this plan and the scenario's for what it tells: not yet used in
+    this call as far as there are any left, and none too harsh for its setting (where all are, they vent)."""
+    if chosen:
+        return chosen
+    said, rng = situation.said, Random(f"{situation.seed}:{len(situation.transcript)}:written")
+    lines = lines_for(situation, plan)
+    left, things = _unused(lines, said), [_unused(ways, said) for ways in tellings(situation.scenario, plan)]
+    return _told(things, left if any(things) else left or lines, rng)
+
+
+def _unused(lines: tuple[str, ...], said: str) -> tuple[str, ...]:
+    """Those of `lines` that are not in what was `said`."""
+    return tuple(line for line in lines if line not in said)

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol, Self
 
-from simulator.caller.voice import Line, Refused, Saying, Situation, Voice
+from simulator.caller.choice import Refused
+from simulator.caller.situation import Situation
+from simulator.caller.voice import Line, Saying, Voice
 from simulator.errors import ModelNotFoundError, ServerError
 from simulator.models.base import LanguageModel
 

@@ -4,17 +4,15 @@ A model that was tuned for callers draws several candidates at once; of those th
 (`choice.py`), if asked to with an eye on the persona's principles (`principles.py`). Any other model is heard as it
 speaks: words are released sentence by sentence, each only after the guard has heard everything up to its end, and a
 refused candidate is drawn again. In both cases a reply whose later sentence fails simply ends before it, and what the
-plan must get across (the complaint, a fact) and the model did not say is added in the scenario's own sentence. After
-the last refusal, and at once where a tiny model would garble what matters (`left_to_file`), the persona's own written
-line for that intent is used. Where a caller only reacts, a tuned model is asked first which of the persona's lines fits
-(`own_lines.py`). Each of these decisions is reported to the caller of `say`.
+plan must get across (the complaint, a fact) and the model did not say is added in the scenario's own sentence
+(`telling.py`). After the last refusal, and at once where a tiny model would garble what matters, a written line is used;
+a tuned model is asked first which of them fits (`own_lines.py`). Each of these decisions is reported to the caller of `say`.
 """
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from random import Random
@@ -34,41 +32,21 @@ from simulator.caller.choice import (
     whole_end,
 )
 from simulator.caller.guard import Violation, alike, check
-from simulator.caller.harshness import fitting
-from simulator.caller.own_lines import REACTS, likeliest, unused
+from simulator.caller.own_lines import left_to_file, own_line, written_line
 from simulator.caller.principles import Keeper
+from simulator.caller.situation import Situation
 from simulator.caller.state import CallerState
+from simulator.caller.telling import sentences, unsaid
 from simulator.errors import ServerError
-from simulator.models.base import ForeseeingModel, LanguageModel, ManyVoiced, ModelInfo, Sampling, WeighingModel
+from simulator.models.base import ForeseeingModel, LanguageModel, ManyVoiced, Sampling, WeighingModel
 from simulator.persona import Persona
 from simulator.plan import Plan
 from simulator.prompts import caller_segments, examples_for, tuned_segments
 from simulator.scenario import Scenario
 from simulator.transcript import Speaker, Transcript
-from simulator.vocabulary import Intensity, Intent, Register
 
 ATTEMPTS = 4
 """Candidates that a model which was not tuned draws before a written line is used."""
-DECISIVE = frozenset({Intent.ACCEPT, Intent.THANK, Intent.HANG_UP, Intent.ASK_SUPERVISOR})
-FAREWELLS = frozenset({Intent.THANK, Intent.HANG_UP})
-"""What may also be a caller's last words: beside those that are written for the end."""
-CARRIED = 0.4
-"""Share of a fact's longer words that must be in a turn for the fact to count as said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """Everything the caller's next words may depend on. `plans` and `states` by index of the trainee turn."""
-
-    persona: Persona
-    scenario: Scenario
-    medium: Register
-    seed: int
-    transcript: Transcript
-    plans: Mapping[int, Plan]
-    states: Mapping[int, CallerState]
-    key: str = ""
-    intensity: Intensity = Intensity.REALISTIC
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +142,8 @@ class Voice:
         """A line of the persona's that fits, or the best of several candidates, or any written line."""
         segments = self._segments(situation)
         seed = f"{situation.seed}:{situation.transcript.turns[-1].index}"
-        if line := _own_line(model, situation, plan, segments, listen, seed):
+        info = model.info
+        if line := own_line(model, info, situation, plan, segments, listen) if isinstance(model, WeighingModel) else "":
             yield from _written(situation, plan, 0, began, chosen=line)
             return
         rounds = 0 if left_to_file(model.info, plan.intent, plan.facts) else ROUNDS
@@ -172,7 +151,7 @@ class Voice:
             model,
             segments,
             listen,
-            lambda words: bool(unsaid(situation, plan, words)),
+            lambda words: bool(unsaid(situation.scenario, plan, words)),
             longest=situation.persona.voice.words[1],
             seed=seed,
             rounds=rounds,
@@ -217,55 +196,17 @@ class Voice:
             yield Refused(attempt, tidy(heard), listen(tidy(heard)) or listen(""))
 
 
-def left_to_file(info: ModelInfo, intent: Intent, facts: Sequence[str]) -> bool:
-    """Whether a model like this is not asked for such a line: a tiny one neither decides a call nor states what happened.
-    (Of 59 lines of the small one in calls, 30 garbled what they were to tell: who did it, to whom, how much, when.)"""
-    return is_tiny(info) and (intent in DECISIVE or intent is Intent.OPEN or bool(facts))
-
-
 def _finished(
     situation: Situation, plan: Plan, text: str, attempt: int, began: float, *, shown: str = ""
 ) -> Iterator[Saying | Line]:
     """The turn, from the words that the model found (`shown`: said already); what they leave out is added."""
-    missing = unsaid(situation, plan, text)
+    missing = unsaid(situation.scenario, plan, text)
     ends = "" if not missing or text[-1:] in MARKS else "."  # people who type leave it out, but here more follows
     whole = f"{text}{ends} {missing}".strip()
     if whole != shown:
         yield Saying(whole)
     recited = any(alike(text, line) for line in examples_for(situation.persona))
     yield Line(whole, recited, attempt + 1, time.perf_counter() - began, completed=bool(missing))
-
-
-def _own_line(
-    model: ManyVoiced, situation: Situation, plan: Plan, segments: tuple[str, ...], listen: Listener, seed: str
-) -> str:
-    """The line of the persona's that `model` would say here; '': it is not asked, or none is likely."""
-    alone = left_to_file(model.info, plan.intent, plan.facts)
-    if plan.intent is Intent.OPEN or not (alone or (plan.intent in REACTS and not plan.facts)):
-        return ""
-    if not isinstance(model, WeighingModel):
-        return ""
-    lines = _lines_for(situation, plan)
-    if plan.ending is not None and plan.intent in FAREWELLS:
-        lines = (*lines, *_lines_for(situation, plan.model_copy(update={"ending": None})))
-    return likeliest(model, segments, unused(lines, _said(situation)), listen, seed, situation.key)
-
-
-def _lines_for(situation: Situation, plan: Plan) -> tuple[str, ...]:
-    """The persona's lines that do what is planned, none too harsh for the call (where all are, they vent)."""
-    persona = situation.persona
-    if plan.intent is Intent.OPEN:
-        lines = persona.opens
-    elif plan.ending is not None and plan.ending in persona.leaves:
-        lines = persona.leaves[plan.ending]
-    else:
-        lines = persona.lines[plan.intent]
-    return fitting(lines, persona.lines[Intent.VENT], situation.intensity)
-
-
-def _said(situation: Situation) -> str:
-    """All of the caller's words so far."""
-    return " ".join(t.text for t in situation.transcript.by(Speaker.CALLER))
 
 
 def _written(
@@ -283,57 +224,6 @@ def _and_the_end(pieces: Iterator[str]) -> Iterator[str | None]:
     yield None
 
 
-def sentences(text: str) -> tuple[str, ...]:
-    """The sentences of a text."""
-    return tuple(part.strip() for part in re.split(r"(?<=[.!?;])\s+", text) if part.strip())
-
-
-def unsaid(situation: Situation, plan: Plan, text: str) -> str:
-    """What the plan had to get across and `text` does not carry, in the scenario's own words; '' if all is there. Of several
-    sentences, only those that were not said."""
-    scenario = situation.scenario
-    facts = [scenario.fact(f) for f in plan.facts]
-    due = [(scenario.opening, scenario.issue)] if plan.intent is Intent.OPEN else [(f.say, f.text) for f in facts]
-    left = [spoken for spoken, noted in due if not (carries(text, spoken) or carries(text, noted))]
-    return " ".join(one for spoken in left for one in _not_carried(text, sentences(spoken)))
-
-
-def _not_carried(text: str, parts: tuple[str, ...]) -> Iterator[str]:
-    """Those of `parts` that `text` does not carry; one that says nothing by itself ("It is not.") goes with the one before."""
-    missing = True
-    for part in parts:
-        missing = not carries(text, part) if _long_words(part) else missing
-        if missing:
-            yield part
-
-
-def carries(text: str, sentence: str) -> bool:
-    """Whether `text` gets across what `sentence` says, as far as words can tell."""
-    words = set(_long_words(sentence))
-    return len(words & set(_long_words(text))) >= CARRIED * len(words)
-
-
-def _long_words(text: str) -> list[str]:
-    """Words of four letters and more, cut to five so that endings do not matter; figures whole."""
-    return [w[:5] for w in re.findall(r"[a-z]{4,}|\d+", text.lower())]
-
-
-def written_line(situation: Situation, plan: Plan, chosen: str = "") -> str:
-    """The persona's own words for this plan (`chosen` among them, or any), and the scenario's for its facts: not yet used in
-    this call as far as there are any left, and none too harsh for its setting (where all are, they vent)."""
-    scenario, said = situation.scenario, _said(situation)
-    rng = Random(f"{situation.seed}:{len(situation.transcript)}:written")
-    lines = _lines_for(situation, plan)
-    left = unused(lines, said)
-    facts = " ".join(say for f in plan.facts if (say := scenario.fact(f).say) not in said)
-    if facts and not left:
-        return facts
-    line = chosen or rng.choice(left or lines)
-    if plan.intent is Intent.OPEN:
-        return f"{line} {scenario.opening}"
-    return f"{line} {facts}".strip()
-
-
 def known_to(
     persona: Persona,
     scenario: Scenario,
@@ -348,8 +238,10 @@ def known_to(
         scenario.opening,
         scenario.wants,
         scenario.issue,
-        *(f"{f.text} {f.say}" for f in scenario.facts),
-        *(f"{f.text} {f.say}" for f in scenario.hidden if f.id in told),
+        *scenario.openings,
+        *scenario.demands,
+        *(" ".join((f.text, f.say, *f.also)) for f in scenario.facts),
+        *(" ".join((f.text, f.say, *f.also)) for f in scenario.hidden if f.id in told),
         *(t.text for t in transcript),
         *(p.quote for p in state.ledger),
         persona.name,
@@ -384,21 +276,3 @@ def _listener(situation: Situation, plan: Plan) -> Listener:
         )
 
     return listen
-
-
-__all__ = [
-    "ATTEMPTS",
-    "DECISIVE",
-    "Line",
-    "Refused",
-    "Saying",
-    "Situation",
-    "Principled",
-    "Voice",
-    "carries",
-    "known_to",
-    "left_to_file",
-    "sentences",
-    "unsaid",
-    "written_line",
-]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from simulator.caller.voice import Line, Refused, Saying, Situation, written_line
+from simulator.caller.choice import Refused
+from simulator.caller.own_lines import written_line
+from simulator.caller.situation import Situation
+from simulator.caller.voice import Line, Saying
 
 
 class WrittenVoice:
