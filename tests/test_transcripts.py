@@ -50,7 +50,7 @@ def test_the_page_has_every_word_with_grades_and_feelings():
                 assert f"{turn.text}<br><sub>grades " in plain
     spoken = sum(len(c.spoken) for c in calls)
     assert text.count("<sub>*written*</sub>") == spoken
-    assert f"Of {spoken} caller turns {spoken} are lines of the persona's file" in text
+    assert f"Of {spoken} caller turns {spoken} are lines of the persona's or the scenario's file" in text
 
 
 def test_a_card_tells_of_a_whole_call_where_there_is_one(monkeypatch):
