@@ -59,15 +59,17 @@ def test_nobody_is_asked_where_there_is_nothing_to_choose() -> None:
 
 
 class Strict(Keeper):
-    """Hears the word sorry, and nothing else."""
+    """Hears one word that no line of the files has, and nothing else."""
+
+    WORD = "zounds"
 
     def kept(self, principle: str, line: str) -> float:
-        return -1.0 if "sorry" in line.lower() else 1.0
+        return -1.0 if self.WORD in line.lower() else 1.0
 
 
 def test_the_quick_check_counts_broken_principles() -> None:
     before = persona(principles=(RULE,))
-    lines = {intent: tuple(f"Sorry. {line}" for line in some) for intent, some in before.lines.items()}
+    lines = {intent: tuple(f"{Strict.WORD}, {line}" for line in some) for intent, some in before.lines.items()}
     after = before.model_copy(update={"lines": lines})
     asked = Asked(before, after, WrittenVoice(), ScriptedGrader(), calls=12, keeper=Strict(ScriptedModel()))
     found = {m.name: m for m in check(asked, lambda _: None, lambda: False).measures}[BREAKS]
