@@ -8,6 +8,7 @@ BIN := $(VENV)/bin
 run: $(VENV)/.base
 	$(BIN)/simulator serve
 
+# Tests without a model or a page run two at a time; models and browsers take both cores themselves.
 test: $(VENV)/.test
 	$(BIN)/python -m tests.browser
 	$(BIN)/python -m tests.postgres
@@ -15,7 +16,8 @@ test: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not model and not browser"
+	$(BIN)/python -m pytest -m "model or browser"
 	$(BIN)/python -m pytest --nbmake notebooks
 
 lint: $(VENV)/.test

@@ -48,9 +48,9 @@ def evaluator() -> Iterator[Evaluator]:
 
 @pytest.fixture(scope="module")
 def held_out() -> list[GradedTurn]:
-    """Every ninth held-out call."""
+    """Every thirteenth held-out call."""
     calls = [list(g) for _, g in groupby((t for t in graded_turns() if is_test(t.call)), key=lambda t: t.call)]
-    return [t for call in calls[::9] for t in call]
+    return [t for call in calls[::13] for t in call]
 
 
 @pytest.fixture(scope="module")
