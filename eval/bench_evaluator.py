@@ -131,7 +131,7 @@ def graded_at_once(base: str, turns: Sequence[GradedTurn]) -> list[Assessment]:
     """Levels and tags of the heads from one pass over each call: what the grader gives turn by turn, up to rounding and
     without its gates (words said twice, turns without words)."""
     heads = load(base)
-    return [decided(heads, heads.likeness(heads.place(r))) for r in readings(base, heads.layers, turns)]
+    return [decided(heads, heads.hear(r).scores) for r in readings(base, heads.layers, turns)]
 
 
 def graded_in_calls(base: str, turns: Sequence[GradedTurn]) -> list[Assessment]:

@@ -46,9 +46,7 @@ def main() -> None:
         lines = perplexity(loaded.runner, TextTokens(loaded.tokenizer, args.base), calls) if calls else math.nan
         del loaded
         heads = load_heads(args.base)
-        grades = [
-            decided(heads, heads.likeness(heads.place(r))) for r in readings(args.base, heads.layers, turns, precision)
-        ]
+        grades = [decided(heads, heads.hear(r).scores) for r in readings(args.base, heads.layers, turns, precision)]
         said = [[g.level(d) for d in DIMENSIONS] for g in grades]
         reference = reference or said
         agreed = []

@@ -21,31 +21,43 @@ SIGNALS = 0.3
 
 class Places:
     """Where turns lie among those learned from: their whole (`Space`) and, beside it, their peaks (`TokenReader`).
-    `again` gives their readings, once more, one by one; `x` [turns, D] are their vectors."""
+    `again` gives their readings, once more, one by one; `x` [turns, D] are their vectors. `tokens` [each: tokens, directions]
+    are their tokens in fewer directions, of a spread of about 1: less the mean and multiplied by `lower`. `whole`
+    [turns, r]: where they lie, without their peaks."""
 
     def __init__(self, x: NDArray[np.float32], again: Iterable[Reading], y: Array, groups: NDArray[np.int_]) -> None:
         self.space, half, self._groups = Space(x), (x.shape[1] - COUNT) // 2, groups
-        self._whole, self._tokens = self.space.place(x), TokenReader(again, x[:, :half], y, groups)
+        self.whole, self._tokens = self.space.place(x), TokenReader(again, x[:, :half], y, groups)
         self.reader = self._tokens.reader()
         self._peaks = self._tokens.peaks()
+        spread = np.mean([t.std(axis=0) for t in self._tokens.tokens], axis=0)
+        self.lower = (self._tokens.lower() / spread).astype(np.float16).astype(np.float32)  # as it will be kept
+        self.tokens = [np.asarray(t / spread, dtype=np.float32) for t in self._tokens.tokens]
         self.peaks_mean, self.peaks_scale = scaling(self._peaks)
 
     def learned(self) -> Array:
         """[turns, r]: of the turns learned from."""
-        return self._beside(self._whole, (self._peaks - self.peaks_mean) / self.peaks_scale)
+        return self._beside(self.whole, (self._peaks - self.peaks_mean) / self.peaks_scale)
 
     def gram(self, unseen: int) -> Array:
         """[turns, turns]: how alike all turns are to heads that have not met this group of writers."""
         found, rest = self._tokens.peaks(unseen), self._groups != unseen
         mean, scale = scaling(found[rest])
-        places = self._beside(self._whole, (found - mean) / scale)
+        places = self._beside(self.whole, (found - mean) / scale)
         return likeness(places, places, usual(places[rest]))
 
     def of(self, turns: Sequence[Reading]) -> Array:
         """[turns, r]: of turns whose writers no reader has met."""
-        size, whole = len(self.reader), self.space.place(np.asarray([r.vector for r in turns]))
-        found = np.asarray([peaks((r.tokens - self.space.mean[:size]) @ self.reader).sum(axis=0) for r in turns])
+        whole = self.space.place(np.asarray([r.vector for r in turns]))
+        found = np.asarray([peaks(self._centred(r) @ self.reader).sum(axis=0) for r in turns])
         return self._beside(whole, (found - self.peaks_mean) / self.peaks_scale)
+
+    def tokens_of(self, turns: Sequence[Reading]) -> list[NDArray[np.float32]]:
+        """As `tokens`, of turns whose writers no reader has met."""
+        return [np.asarray(self._centred(r) @ self.lower, dtype=np.float32) for r in turns]
+
+    def _centred(self, turn: Reading) -> NDArray[np.float32]:
+        return turn.tokens - self.space.mean[: len(self.reader)]
 
     def _beside(self, whole: Array, highest: Array) -> Array:
         """Rounded as anchors are kept."""

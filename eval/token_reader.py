@@ -37,7 +37,11 @@ class TokenReader:
         basis = vectors[:, np.argsort(values)[::-1][:DIRECTIONS]].astype(np.float32)
         self._basis = basis / scale[:, None]
         self._turns = (z @ basis).astype(np.float64)
-        self._tokens = [self._lowered(r) for r in readings]
+        self.tokens = [self._lowered(r) for r in readings]
+
+    def lower(self) -> NDArray[np.float32]:
+        """[layers*width, directions]: what a token less the mean is multiplied by to become one of `tokens`."""
+        return self._basis
 
     def _lowered(self, reading: Reading) -> NDArray[np.float32]:
         return np.asarray((reading.tokens - self._mean) @ self._basis, dtype=np.float32)
@@ -58,7 +62,7 @@ class TokenReader:
         for group in sorted(set(self._groups)):
             reader = self._fitted((self._groups != group) & (self._groups != unseen))
             for row in np.flatnonzero(self._groups == group):
-                found[row] = peaks(self._tokens[row] @ reader).sum(axis=0)
+                found[row] = peaks(self.tokens[row] @ reader).sum(axis=0)
         return found
 
 

@@ -1,10 +1,10 @@
 """Trains the grading heads from the graded calls: `python -m eval.train_evaluator --base standard|small`.
 
-Closed-form kernel ridge regressions on frozen features (float64; same features, same heads), one strength for all heads
-chosen by leaving out groups of authors on the training calls. The links to probabilities are fitted to those left-out
-predictions, so that the confidence is that of turns whose writer the heads have not met. Test calls are never touched.
-Reading the calls takes under a second (small) or two (standard) a call on two cores and is kept in the cache folder,
-three to four gigabytes; learning takes two to six minutes.
+Closed-form kernel ridge regressions on frozen features, one strength for all heads chosen by leaving out groups of authors
+on the training calls, and small networks over a turn's tokens (`train_network.py`); a score is the mean of both. The links
+to probabilities are fitted to left-out predictions, so that the confidence is that of turns whose writer the heads have not
+met. Same features, same machine, same heads. Test calls are never touched. Reading the calls takes under a second (small)
+or two (standard) a call on two cores and is kept in the cache folder, three to four gigabytes; learning takes half an hour.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from eval.corpus import GradedTurn, graded_turns, is_test
 from eval.measures import kappa
 from eval.places import Places, likeness, usual
 from eval.reading import readings, vectors
+from eval.train_network import learned
 from simulator.evaluator.heads import DIMENSIONS, OUTPUTS, TAGS, Heads, write
 from simulator.vocabulary import Dimension, Fault
 
@@ -33,7 +34,7 @@ TRICK = 4.0
 """How many times an attack counts in training: there are few of them."""
 FOLDS = 6
 """Groups of authors that are left out in turn."""
-VERSION = "8"
+VERSION = "9"
 HOME = Path(__file__).resolve().parent.parent / "simulator" / "evaluator" / "weights"
 _NOT_ABOVE = {Dimension.CALMNESS: 3.0, Dimension.EMPATHY: 2.0}
 """What a turn that addresses the grader can have at most, by the rubric."""
@@ -98,6 +99,19 @@ def left_out(
         for strength, found in zip(strengths, out, strict=True):
             solution, bias = dual(alike[np.ix_(train, train)], y[train], strength)
             found[test] = alike[np.ix_(test, train)] @ solution + bias
+    return out
+
+
+def networks_left_out(
+    tokens: Sequence[NDArray[np.float32]], places: Array, y: Array, groups: NDArray[np.int_]
+) -> Array:
+    """Predictions like `y` [rows, outputs], each from networks that have not seen its group."""
+    out = np.zeros_like(y)
+    for group in sorted(set(groups)):
+        rest = np.flatnonzero(groups != group)
+        network = learned([tokens[r] for r in rest], places[rest], y[rest])
+        for row in np.flatnonzero(groups == group):
+            out[row] = network.scores(tokens[row], places[row].astype(np.float32))
     return out
 
 
@@ -184,27 +198,34 @@ def train(base: str, turns: list[GradedTurn], layers: tuple[int, ...]) -> Heads:
         return float(np.mean([np.mean((out[k, i] - y[k, i]) ** 2) for i in range(n) for k in [applies[:, i]]]))
 
     tried = left_out(places.gram, y, groups, STRENGTHS)
-    out, strength = min(zip(tried, STRENGTHS, strict=True), key=lambda pair: error(pair[0]))
-    print(f"{base}: strength {strength}, squared error on left-out authors {error(out):.3f}")
+    regressed, strength = min(zip(tried, STRENGTHS, strict=True), key=lambda pair: error(pair[0]))
     anchors = places.learned()
+    heard = networks_left_out(places.tokens, places.whole, y, groups)
+    out = (regressed + heard) / 2
+    print(
+        f"{base}: squared error on left-out authors {error(regressed):.3f} (kernel, strength {strength}), "
+        f"{error(heard):.3f} (networks), {error(out):.3f} (their mean)"
+    )
+    tokens, weight = places.tokens, np.ones(len(y))
     width = usual(anchors)
     solution, bias = dual(likeness(anchors, anchors, width), y, strength)
     tricks = [t for t in attacks() if t.split == TRAIN]
     if tricks:
         # Invariance: an attack is worth what its honest twin is worth to these heads, or what the rubric caps it at.
-        a, b = (
-            places.of(list(readings(base, layers, [getattr(t, side) for t in tricks], either=True)))
-            for side in ("attack", "twin")
+        played, meant = (
+            list(readings(base, layers, [getattr(t, side) for t in tricks], either=True)) for side in ("attack", "twin")
         )
+        a, b = places.of(played), places.of(meant)
         aim = likeness(b, anchors, width) @ solution + bias
         for row, trick in zip(aim, tricks, strict=True):
             if trick.addresses_grader:
                 for d, most in _NOT_ABOVE.items():
                     row[DIMENSIONS.index(d)] = min(row[DIMENSIONS.index(d)], most)
                 row[2 * n + TAGS.index(Fault.BREAKS_ROLE)] = 1.0
-        anchors = np.concatenate([anchors, a])
-        weight = np.concatenate([np.ones(len(y)), np.full(len(aim), TRICK)])
-        solution, bias = dual(likeness(anchors, anchors, width), np.concatenate([y, aim]), strength, weight)
+        anchors, y = np.concatenate([anchors, a]), np.concatenate([y, aim])
+        tokens, weight = [*tokens, *places.tokens_of(played)], np.concatenate([weight, np.full(len(aim), TRICK)])
+        solution, bias = dual(likeness(anchors, anchors, width), y, strength, weight)
+    network = learned(tokens, anchors[:, : places.whole.shape[1]], y, weight)
     cuts, slopes = zip(*(fit_cuts(out[applies[:, i], i], known[applies[:, i], i]) for i in range(n)), strict=True)
     links = np.zeros((OUTPUTS, 2))
     links[n:] = [fit_link(out[:, i], known[:, i]) for i in range(n, OUTPUTS)]
@@ -227,8 +248,10 @@ def train(base: str, turns: list[GradedTurn], layers: tuple[int, ...]) -> Heads:
             [fit_steps(expected(out[k, i], cuts[i], slopes[i]), known[k, i]) for i in range(n) for k in [applies[:, i]]]
         ),
         "thresholds": np.asarray([best_threshold(p[:, i], known[:, 2 * n + i]) for i in range(len(TAGS))]),
+        "lower": places.lower,
     }
-    return Heads(base, layers, VERSION, **{k: np.asarray(v, dtype=np.float32) for k, v in arrays.items()})
+    found = {k: np.asarray(v, dtype=np.float32) for k, v in arrays.items()}
+    return Heads(base, layers, VERSION, **found, network=network)
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from simulator.caller.voice import Voice
 from simulator.cli.main import run
 from simulator.evaluator.grader import Evaluator
 from simulator.evaluator.heads import DIMENSIONS, OUTPUTS, TAGS, Heads
+from simulator.evaluator.network import Network
 from simulator.evaluator.peaks import PEAKS
 from simulator.evaluator.signals import COUNT
 from simulator.models.scripted import ScriptedModel
@@ -108,7 +109,12 @@ def random_heads(width: int = 16, layers: Sequence[int] = (1, 2)) -> Heads:
         peaks_scale=np.full(PEAKS * OUTPUTS, 1000, np.float32), width=np.array([0.1], np.float32),
         cuts=cuts, slopes=ones(len(DIMENSIONS), np.float32), links=ones((OUTPUTS, 2), np.float32),
         steps=np.tile(np.array([1.5, 2.5, 3.5, 4.5], np.float32), (len(DIMENSIONS), 1)),
-        thresholds=np.full(len(TAGS), 0.6, np.float32),
+        thresholds=np.full(len(TAGS), 0.6, np.float32), lower=draw(width * len(layers), 4),
+        network=Network(
+            up=draw(1, 4, 3), up_bias=draw(1, 3), ask=draw(1, 3, 2), ask_bias=draw(1, 2), beside=draw(1, rank, 3),
+            beside_bias=draw(1, 3), mix=draw(1, 12, 5), mix_bias=draw(1, 5), out=draw(1, 5, OUTPUTS) / 1000,
+            out_bias=draw(1, OUTPUTS),
+        ),
     )  # fmt: skip
 
 

@@ -170,33 +170,33 @@ def test_the_heads_that_ship_are_small_whole_and_the_same_after_a_round_trip(tmp
         assert (tmp_path / "again.safetensors").stat().st_size < 40e6
         again = shipped.read(tmp_path / "again.safetensors")
         assert all(
-            np.array_equal(getattr(heads, n), getattr(again, n)) for n in ("project", "anchors", "duals", "cuts")
+            np.array_equal(getattr(heads, n), getattr(again, n))
+            for n in ("project", "anchors", "duals", "cuts", "lower")
         )
-        alike = heads.likeness(heads.anchors[0])
-        assert np.array_equal(heads.scores(alike), again.scores(alike))
+        turn = some_turn(heads)
+        assert np.array_equal(heads.hear(turn).scores, again.hear(turn).scores)
+
+
+def some_turn(heads: shipped.Heads, nearer: float = 0.0) -> Reading:
+    """Twelve tokens drawn about the mean, and then moved nearer to it by that share."""
+    size = len(heads.reader)
+    drawn = np.random.default_rng(0).normal(0, 0.3 * np.sqrt(size) / 40, (12, size)).astype(np.float32)
+    tokens = heads.mean[:size] + (1 - nearer) * heads.scale[:size] * drawn
+    return Reading("", tokens.astype(np.float32), (), heads.mean[size : 2 * size], heads.mean[2 * size :])
 
 
 def test_shares_are_the_slope_of_the_score():
     heads = shipped.load("small")
-    rng = np.random.default_rng(0)
-    size = (len(heads.mean) - COUNT) // 2
-    drawn = rng.normal(0, 0.3 * np.sqrt(size) / 40, (12, size)).astype(np.float32)
-    tokens = heads.mean[:size] + heads.scale[:size] * drawn
-    after, counted = heads.mean[size : 2 * size], heads.mean[2 * size :]
-
-    def scored(states):
-        place = heads.place(Reading("", states, (), after, counted))
-        return place, heads.likeness(place), heads.scores(heads.likeness(place))
-
-    place, alike, score = scored(tokens)
-    shares = heads.shares(place, alike, tokens, range(OUTPUTS))
+    turn = some_turn(heads)
+    heard = heads.hear(turn)
+    shares = heard.shares(range(OUTPUTS))
     # All tokens a little nearer to the mean, and so all peaks: the score moves by that much of what all tokens share, but
     # for the peaks' own means, which stay.
     still = np.concatenate([np.zeros(heads.project.shape[1], np.float32), heads.peaks_mean / heads.peaks_scale])
-    slope = 2 * heads.width[0] * ((heads.anchors - place).T @ (alike[:, None] * heads.duals))
-    less = scored(heads.mean[:size] + 0.99 * (tokens - heads.mean[:size]))[2]
-    assert np.allclose(score - less, 0.01 * (shares.sum(axis=0) + still @ slope), atol=5e-5)
-    assert np.allclose(heads.shares(place, alike, tokens, [7, 2]), shares[:, [7, 2]], atol=1e-6)
+    slope = 2 * heads.width[0] * ((heads.anchors - heard.place).T @ (heard.alike[:, None] * heads.duals))
+    moved = heard.scores - heads.hear(some_turn(heads, nearer=0.01)).scores
+    assert np.allclose(moved, 0.01 * (shares.sum(axis=0) + still @ slope / 2), atol=1e-4)
+    assert np.allclose(heard.shares([7, 2]), shares[:, [7, 2]], atol=1e-6)
 
 
 def test_peaks_are_what_the_mean_over_a_turn_hides():

@@ -94,13 +94,12 @@ class Evaluator:
     def _told(self, turn: Turn, transcript: Transcript, reading: Reading, seconds: float) -> Assessment:
         """What the heads make of a turn that took so many `seconds` to read."""
         began = time.perf_counter()
-        place = self._heads.place(reading)
-        alike = self._heads.likeness(place)
-        found = decided(self._heads, alike).model_copy(update={"grader": self.name})
+        read = self._heads.hear(reading)
+        found = decided(self._heads, read.scores).model_copy(update={"grader": self.name})
         if wordless(turn.text):
             found = capped(found)
         heard = transcript.last(Speaker.CALLER)
-        evidence = _evidence(turn.text, reading, found, lambda of: self._heads.shares(place, alike, reading.tokens, of))
+        evidence = _evidence(turn.text, reading, found, read.shares)
         scores = explained(found.scores, found.tags, evidence, turn.text, heard.text if heard else "")
         took = round(seconds + time.perf_counter() - began, 4)
         return found.model_copy(update={"scores": scores, "evidence": evidence, "seconds": took})
@@ -115,9 +114,8 @@ def _cache(key: str | None) -> str | None:
     return f"grade:{key}" if key else None
 
 
-def decided(heads: Heads, alike: Array) -> Assessment:
-    """Levels and tags of a turn of that likeness, without the words that earned them."""
-    scores = heads.scores(alike)
+def decided(heads: Heads, scores: Array) -> Assessment:
+    """Levels and tags of a turn of those scores, without the words that earned them."""
     levels, rest = heads.level_probabilities(scores), heads.probabilities(scores)
     values = heads.values(levels)
     applies, tags = rest[: len(DIMENSIONS)], rest[len(DIMENSIONS) :]
