@@ -18,7 +18,7 @@ test: $(VENV)/.test
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not model and not browser"
 	$(BIN)/python -m pytest -m "model or browser"
-	$(BIN)/python -m pytest --nbmake notebooks
+	$(BIN)/python -m pytest -n 2 --nbmake notebooks
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check --fix .

@@ -90,7 +90,7 @@ def main(
     ears, stated = listeners()
     said = heard(played, ears)
     console.print(_fidelity(said, stated))
-    written = {p.id: [line for lines in p.lines.values() for line in lines] for p in personas().values()}
+    written = {p.id: list(p.written) for p in personas().values()}
     nearest, guessing = own_voice(said, written)
     lengths = [len(s.text.split()) for s in said]
     words = mean_of(lengths, [s.call for s in said])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 
 from simulator.errors import UnknownNameError
-from simulator.vocabulary import Difficulty, Ending, Intent, Tag
+from simulator.vocabulary import Difficulty, Ending, Intent, Occasion, Tag
 from simulator.yamlfile import FROM_FILE, Strict, read_folder, read_model
 
 TOLD = ConfigDict(use_attribute_docstrings=True)
@@ -91,7 +92,8 @@ class Level(Strict):
 
 
 class Persona(Strict):
-    """One caller type. `lines[intent]` are the written words of last resort, and examples of the voice."""
+    """One caller type. `lines[intent]` are what they say whatever the trainee just said, the written words of last resort,
+    and examples of the voice; `answers[occasion][intent]` are what they say to just that."""
 
     id: Name
     label: Annotated[str, StringConstraints(min_length=3, max_length=60)]
@@ -114,6 +116,7 @@ class Persona(Strict):
     opens: tuple[Line, ...] = Field(min_length=3)
     leaves: dict[Ending, tuple[Line, ...]]
     lines: dict[Intent, tuple[Line, ...]]
+    answers: dict[Occasion, dict[Intent, tuple[Line, ...]]] = {}
     levels: dict[Difficulty, Level]
     principles: tuple[Line, ...] = ()
     """Plain statements of what this person does and never does."""
@@ -130,6 +133,8 @@ class Persona(Strict):
         thin = sorted(i for i, said in self.lines.items() if len(said) < 2)
         if thin:
             raise ValueError(f"lines needs at least two different lines for: {', '.join(thin)}")
+        if any(Intent.OPEN in said for said in self.answers.values()):
+            raise ValueError("answers: a call is not opened with an answer; put such lines under opens")
         needed = {Ending.RESOLVED, Ending.UNRESOLVED, Ending.HUNG_UP, Ending.SUPERVISOR}
         if needed - set(self.leaves):
             raise ValueError(f"leaves lacks: {', '.join(sorted(needed - set(self.leaves)))}")
@@ -138,6 +143,16 @@ class Persona(Strict):
         if self.voice.words[0] >= self.voice.words[1]:
             raise ValueError("voice.words must be [shortest, longest]")
         return self
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """Every line of `lines` and `answers`."""
+        told = (self.lines, *self.answers.values())
+        return tuple(line for by_intent in told for some in by_intent.values() for line in some)
+
+    def answering(self, intent: Intent, occasions: Collection[Occasion]) -> tuple[str, ...]:
+        """The lines for `intent` that answer one of those `occasions`."""
+        return tuple(line for o, said in self.answers.items() if o in occasions for line in said.get(intent, ()))
 
 
 @lru_cache(maxsize=1)

@@ -90,6 +90,38 @@ class Intent(StrEnum):
     HANG_UP = "hang_up"
 
 
+class Occasion(StrEnum):
+    """What a trainee turn did that some of a caller's lines answer and make no sense without."""
+
+    BELITTLED = "belittled"
+    """Was rude, mocking, dismissive, or blamed the caller."""
+    HUSHED = "hushed"
+    """Told the caller to calm down."""
+    SCRIPTED = "scripted"
+    """Said form sentences, as if read off a card."""
+    APOLOGISED = "apologised"
+    COMFORTED = "comforted"
+    """Acknowledged the feeling; was truly kind."""
+    PROMISED = "promised"
+    """Said what will be done, or when."""
+    LOOKING = "looking"
+    """Is looking something up, or asks to wait."""
+    REFUSED = "refused"
+    """Said no, or named a rule."""
+    ASKED = "asked"
+    HANDED_OVER = "handed_over"
+    """Passes the caller on, or offers to."""
+    CHOICE = "choice"
+    """Offered two or more options."""
+    WORDY = "wordy"
+    """Explained at length."""
+    CURT = "curt"
+    """Said next to nothing."""
+    THANKED = "thanked"
+    ANYTHING_ELSE = "anything_else"
+    """Asked whether that was all, or wraps up."""
+
+
 class Ending(StrEnum):
     """How a call ended, decided by state."""
 

@@ -82,7 +82,7 @@ def test_distinct_pairs_fall_with_repetition():
 
 
 def test_a_persona_is_recognised_by_its_own_lines():
-    written = {name: [line for some in p.lines.values() for line in some] for name, p in personas().items()}
+    written = {name: list(p.written) for name, p in personas().items()}
     spoken = [
         Said(n, name, Intent.VENT, line, False, False, False, 1)
         for n, (name, lines) in enumerate(written.items())

@@ -142,7 +142,7 @@ def test_every_written_line_of_every_persona_passes():
     refused = [
         (who.id, line, found)
         for who in personas().values()
-        for said in (*who.lines.values(), *who.leaves.values(), who.opens)
+        for said in (who.written, *who.leaves.values(), who.opens)
         for line in said
         if (found := check(line, known=(line,), own_lines=(), heard="Hello."))
     ]
@@ -216,7 +216,7 @@ def test_other_words_of_a_phrase_that_is_ruled_out_may_be_said():
 def test_no_written_line_is_one_that_its_caller_never_says():
     for persona in personas().values():
         said = [*persona.opens, *persona.voice.pet_phrases]
-        said += [line for lines in (*persona.lines.values(), *persona.leaves.values()) for line in lines]
+        said += [*persona.written, *(line for lines in persona.leaves.values() for line in lines)]
         assert not [(line, p) for line in said for p in persona.voice.never_says if says(line, p)], persona.id
 
 

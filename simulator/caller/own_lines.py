@@ -4,13 +4,14 @@ what was just said.
 In its own words a model of this size answers beside the point or says next to nothing, while the writers of a persona left
 twenty lines for just that ("You read that off something, didn't you?"). Where something has to be told, it garbles who did
 what when, while a scenario's writers told it seven times, as seven people would. So some of those that do what the plan
-wants, that were not said yet and that the guard lets pass are laid before the model, and it says how likely each is after
-these words. Where a persona's or scenario's file has too few left, the model finds its own words.
+wants, that make sense after what the trainee did (`occasions.py`), that were not said yet and that the guard lets pass are
+laid before the model, and it says how likely each is after these words. Where a persona's or scenario's file has too few
+left, the model finds its own words.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 
 from simulator.caller.choice import Listener, is_tiny
@@ -24,6 +25,8 @@ from simulator.vocabulary import Intent
 
 SHORTLIST = 6
 """Lines that the model is asked about at once."""
+ANSWERS = 4
+"""Of these, at most, lines that answer just what the trainee did, where there are any."""
 WEIGHED = 8
 """Words of a line that the model weighs."""
 ENOUGH = 4
@@ -50,10 +53,18 @@ def own_line(
     passed = [line for line in _offered(info, situation, plan, rng) if not listen(line)]
     if len(passed) < ENOUGH:
         return ""
-    some = rng.sample(passed, min(SHORTLIST, len(passed)))
+    some = _drawn(passed, situation.persona.answering(plan.intent, situation.occasions), rng)
     chances = model.likely(segments, tuple(map(_beginning, some)), cache_key=situation.key or None)
     best = max(range(len(some)), key=chances.__getitem__)
     return some[best] if chances[best] >= LEAST else ""
+
+
+def _drawn(lines: Sequence[str], answers: Collection[str], rng: Random) -> list[str]:
+    """SHORTLIST of the lines; up to ANSWERS of them answer just what the trainee did, if so many do."""
+    answering = [line for line in lines if line in answers]
+    others = [line for line in lines if line not in answers]
+    some = rng.sample(answering, min(ANSWERS, len(answering)))
+    return some + rng.sample(others, min(SHORTLIST - len(some), len(others)))
 
 
 def _beginning(line: str) -> str:
@@ -88,14 +99,15 @@ def _told(things: Sequence[Sequence[str]], lines: Sequence[str], rng: Random) ->
 
 
 def lines_for(situation: Situation, plan: Plan) -> tuple[str, ...]:
-    """The persona's lines that do what is planned, none too harsh for the call (where all are, they vent)."""
+    """The persona's lines that do what is planned and make sense after the trainee's turn, none too harsh for the call (where
+    all are, they vent)."""
     persona = situation.persona
     if plan.intent is Intent.OPEN:
         lines = persona.opens
     elif plan.ending is not None and plan.ending in persona.leaves:
         lines = persona.leaves[plan.ending]
     else:
-        lines = persona.lines[plan.intent]
+        lines = (*persona.answering(plan.intent, situation.occasions), *persona.lines[plan.intent])
     return fitting(lines, persona.lines[Intent.VENT], situation.intensity)
 
 

@@ -10,7 +10,7 @@ from simulator.persona import Persona
 from simulator.plan import Plan
 from simulator.scenario import Scenario
 from simulator.transcript import Speaker, Transcript
-from simulator.vocabulary import Intensity, Register
+from simulator.vocabulary import Intensity, Occasion, Register
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,8 @@ class Situation:
     states: Mapping[int, CallerState]
     key: str = ""
     intensity: Intensity = Intensity.REALISTIC
+    occasions: frozenset[Occasion] = frozenset()
+    """What the trainee's last turn did."""
 
     @property
     def said(self) -> str:

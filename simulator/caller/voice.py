@@ -249,7 +249,7 @@ def known_to(
         persona.voice.manner,
         *persona.voice.pet_phrases,
         *persona.opens,
-        *(line for lines in persona.lines.values() for line in lines),
+        *persona.written,
     ]
 
 

@@ -169,7 +169,8 @@ def form(opened: str, data: Mapping[str, Any] | None, *, opening: bool = False) 
             _lines(data, "opens", "Opening the call")
             + joined(_lines(data, f"lines.{i.value}", _plain(i.value)) for i in Intent if i in WRITTEN)
             + joined(_lines(data, f"leaves.{e.value}", f"Last words: {ENDINGS[e].lower()}") for e in LEFT),
-            "one on each line; examples of the voice, and what is said where the model finds no words",
+            "one on each line; they make sense whatever was said before them. What answers one thing only - a choice, a joke, a hand-over - "
+            "stands in the text, under answers",
         )
         + _part("Content note", _long(data, "content_note", "Shown before the call, if they may insult or threaten"))
         + "</form>"
