@@ -58,13 +58,15 @@ class WrittenCall:
 
 
 def written_calls(path: Path | None = None) -> list[WrittenCall]:
-    """Every call of the corpus. Raises DataError naming the line."""
+    """Every call of the corpus whose caller lines a second reader has seen. Raises DataError naming the line."""
     source = path or files("eval") / "data" / "calls_graded.jsonl"
     calls = []
     with source.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             try:
-                calls.append(_of_row(json.loads(line)))
+                row = json.loads(line)
+                if all("second" in said for said in row["turns"] if said["speaker"] == Speaker.CALLER):
+                    calls.append(_of_row(row))
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(f"is not a written call ({error!r})", file=str(source), line=number) from error
     often = Counter(intent for call in calls for line in call.lines for intent in (line.meant, line.read))

@@ -34,7 +34,7 @@ TRICK = 4.0
 """How many times an attack counts in training: there are few of them."""
 FOLDS = 6
 """Groups of authors that are left out in turn."""
-VERSION = "9"
+VERSION = "10"
 HOME = Path(__file__).resolve().parent.parent / "simulator" / "evaluator" / "weights"
 _NOT_ABOVE = {Dimension.CALMNESS: 3.0, Dimension.EMPATHY: 2.0}
 """What a turn that addresses the grader can have at most, by the rubric."""
