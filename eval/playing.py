@@ -10,7 +10,7 @@ from itertools import islice
 
 from eval.profiles import Profile
 from eval.trainee_model import ModelTrainee
-from eval.trainees import Policy, ScriptedTrainee, scripts
+from eval.trainees import Policy, ScriptedTrainee
 from simulator.call import Call
 from simulator.errors import ModelError
 from simulator.events import CallStarted
@@ -103,10 +103,10 @@ def words(session: Session, setting: Setting, model: LanguageModel | None = None
         while session.call.ended is None:
             yield played.say(session.call, f"trainee:{setting.key}")
         return
-    trainee = ScriptedTrainee(scripts()[setting.scenario.id].scripts[setting.policy])
+    trainee = ScriptedTrainee(setting.policy, setting.scenario)
     while session.call.ended is None:
         move = session.call.last_move
-        yield trainee.say(move.plan.intent if move else None, settled=session.call.state.accepted)
+        yield trainee.say(move.plan if move else None, settled=session.call.state.accepted)
 
 
 def play(

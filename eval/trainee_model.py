@@ -16,7 +16,7 @@ from random import Random
 
 from eval.listeners import who_speaks
 from eval.profiles import DOES, Profile
-from eval.trainees import ScriptedTrainee, scripts
+from eval.trainees import ScriptedTrainee
 from simulator.call import Call
 from simulator.caller.choice import SENTENCE_END, tidy, whole_end
 from simulator.caller.guard import alike
@@ -45,7 +45,7 @@ class ModelTrainee:
 
     def __init__(self, profile: Profile, scenario: Scenario, medium: Register, seed: int, model: LanguageModel) -> None:
         self._profile, self._scenario, self._medium, self._seed, self._model = profile, scenario, medium, seed, model
-        self._stand_in = ScriptedTrainee(scripts()[scenario.id].scripts[profile.stand_in])
+        self._stand_in = ScriptedTrainee(profile.stand_in, scenario)
 
     def say(self, call: Call, key: str = "") -> str:
         """The next trainee turn of `call`. `key` names the call for the model's cache. Raises ModelError."""
@@ -70,7 +70,7 @@ class ModelTrainee:
             if not slip(text, last.text if last else "", [turn.text for turn in own]):
                 return text
         move = call.last_move
-        return self._stand_in.say(move.plan.intent if move else None, settled=settled)
+        return self._stand_in.say(move.plan if move else None, settled=settled)
 
 
 def _listened(pieces: Iterator[str]) -> str:

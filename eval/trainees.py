@@ -10,6 +10,8 @@ from typing import Annotated
 from pydantic import Field
 
 from simulator.persona import Name
+from simulator.plan import Plan
+from simulator.scenario import Scenario
 from simulator.vocabulary import Intent
 from simulator.yamlfile import Strict, read_folder
 
@@ -38,7 +40,8 @@ class Policy(StrEnum):
 
 
 class Script(Strict):
-    """One policy in one scenario. `on` holds replies to what a caller may do; they are used before the next step."""
+    """One policy in one scenario. `on` holds replies to what a caller may do; they are used before the next step. Those to
+    `disclose` answer what was held back."""
 
     greeting: Words
     steps: tuple[Words, ...] = Field(min_length=4)
@@ -64,21 +67,23 @@ class ScriptedTrainee:
     """Plays a `Script`: the greeting, then replies to what the caller did, else the next step; steps start over at their
     end. Deterministic."""
 
-    def __init__(self, script: Script) -> None:
-        self._script = script
+    def __init__(self, policy: Policy, scenario: Scenario) -> None:
+        self._script = scripts()[scenario.id].scripts[policy]
+        self._held_back = {fact.id for fact in scenario.hidden}
         self._step = 0
         self._used: dict[Intent, int] = {}
 
-    def say(self, heard: Intent | None, *, settled: bool) -> str:
-        """The next trainee turn, after the caller's last intent (None: nobody has spoken). `settled`: they accepted."""
+    def say(self, heard: Plan | None, *, settled: bool) -> str:
+        """The next trainee turn, after the caller's last move (None: nobody has spoken). `settled`: they accepted."""
         if heard is None:
             return self._script.greeting
         if settled:
             return self._script.close
-        replies = self._script.on.get(heard, ())
-        used = self._used.get(heard, 0)
+        told = heard.intent is Intent.DISCLOSE and self._held_back.isdisjoint(heard.facts)
+        replies = () if told else self._script.on.get(heard.intent, ())
+        used = self._used.get(heard.intent, 0)
         if used < len(replies):
-            self._used[heard] = used + 1
+            self._used[heard.intent] = used + 1
             return replies[used]
         text = self._script.steps[self._step % len(self._script.steps)]
         self._step += 1

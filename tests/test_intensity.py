@@ -15,7 +15,8 @@ from simulator.caller.appraisal import appraise, opening_state
 from simulator.caller.choice import Refused
 from simulator.caller.guard import Refusal
 from simulator.caller.harshness import SPEECHLESS, fitting, too_harsh, unsafe
-from simulator.caller.intent import Moment, _weights, applied, choose
+from simulator.caller.inclination import inclinations
+from simulator.caller.intent import Moment, applied, choose
 from simulator.caller.own_lines import written_line
 from simulator.caller.situation import Situation
 from simulator.caller.voice import Voice
@@ -72,7 +73,7 @@ def situation(plan: Plan, intensity: Intensity, **who) -> Situation:
 
 
 def test_only_abuse_is_scaled():
-    mild, realistic, harsh = (_weights(moment(i)) for i in Intensity)
+    mild, realistic, harsh = (inclinations(moment(i).mind) for i in Intensity)
     assert mild == realistic | {Intent.INSULT: 0.0, Intent.THREATEN: realistic[Intent.THREATEN] * 0.4}
     assert harsh == realistic | {Intent.INSULT: realistic[Intent.INSULT] * 1.6}
     assert realistic[Intent.INSULT] > 0.0
@@ -80,7 +81,7 @@ def test_only_abuse_is_scaled():
 
 @pytest.mark.parametrize(("hostility", "who_insults"), [(2.4, set()), (2.5, {Intensity.HARSH}), (3.5, set(Intensity))])
 def test_from_which_hostility_callers_insult(hostility, who_insults):
-    insulting = {i for i in Intensity if _weights(moment(i, hostility))[Intent.INSULT] > 0.0}
+    insulting = {i for i in Intensity if inclinations(moment(i, hostility).mind)[Intent.INSULT] > 0.0}
     assert insulting == who_insults - {Intensity.MILD}
 
 

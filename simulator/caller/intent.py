@@ -1,7 +1,8 @@
 """What the caller does next, and whether that ends the call: chosen from state, persona and what was just offered.
 
-First the things that decide themselves (hanging up, accepting, disclosing, answering a question), then a weighted draw
-among what this persona might do in this mood. The draw is seeded by call and turn: same state, same seed, same intent.
+First the things that decide themselves (hanging up, accepting, telling what was held back, answering a question), then a
+weighted draw among what this persona might do in this mood (`inclination.py`) after such words (`afterwards.py`). The draw
+is seeded by call and turn: same state, same seed, same intent.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from dataclasses import dataclass
 from random import Random
 
 from simulator.assessment import Assessment
+from simulator.caller.afterwards import likelier
 from simulator.caller.appraisal import Appraisal
+from simulator.caller.inclination import LEAST, Mind, inclinations
 from simulator.caller.state import CallerState, Mood
 from simulator.persona import Persona
 from simulator.plan import Plan
@@ -26,15 +29,15 @@ EARLIEST = {Difficulty.EASY: 3, Difficulty.MEDIUM: 4, Difficulty.HARD: 5}
 """Caller turns before which nobody accepts: people want to be talked with, not processed."""
 SETTLED_AGITATION = 6.0
 """Above this agitation nobody accepts anything."""
-INSULTS_FROM = {Intensity.MILD: 0.35, Intensity.REALISTIC: 0.35, Intensity.HARSH: 0.25}
-"""Hostility (0-1) from which a caller insults at all."""
-SCALED: dict[Intensity, dict[Intent, float]] = {
-    Intensity.MILD: {Intent.INSULT: 0.0, Intent.THREATEN: 0.4},
-    Intensity.REALISTIC: {},
-    Intensity.HARSH: {Intent.INSULT: 1.6},
+TELLS = {
+    Intent.DISCLOSE: 1.0,
+    Intent.CORRECT: 0.46,
+    Intent.REPEAT: 0.44,
+    Intent.VENT: 0.42,
+    Intent.DEMAND: 0.35,
+    Intent.DOUBT: 0.22,
 }
-"""What an intensity multiplies the weights of abusive moves by."""
-_CARRIES_FACT = frozenset({Intent.VENT, Intent.REPEAT, Intent.DEMAND, Intent.CORRECT, Intent.DOUBT})
+"""How often a move tells a fact that was not told yet, while there is one: as in written calls (`eval.train_moves`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,12 @@ class Moment:
     appraisal: Appraisal
     grades: Assessment
     said: str
+
+    @property
+    def mind(self) -> Mind:
+        """The part of it that inclinations come from."""
+        more = any(f.id not in self.state.disclosed for f in self.scenario.facts)
+        return Mind(self.persona, self.difficulty, self.intensity, self.state, self.appraisal, self.grades, more=more)
 
 
 def opening_plan() -> Plan:
@@ -137,60 +146,19 @@ def _tells(now: Moment) -> Plan | None:
 
 
 def _drawn(now: Moment, rng: Random) -> Plan:
-    """A seeded draw by weights."""
-    state, weights = now.state, _weights(now)
-    for back, done in enumerate(reversed(state.intents[-3:])):
-        weights[done] = weights.get(done, 0.0) * (0.15, 0.5, 0.7)[back]
-    likely = {i: w for i, w in weights.items() if w > 0.05} or {Intent.REPEAT: 1.0}
-    intent = rng.choices(list(likely), weights=list(likely.values()))[0]
+    """A seeded draw: what this person is inclined to, times what people do after such words."""
+    state, inclined = now.state, inclinations(now.mind)
+    times = likelier(now.grades, now.persona.traits, inclined)
+    weights = {move: max(much, LEAST) * times[move] for move, much in inclined.items() if much > 0}
+    intent = rng.choices(list(weights), weights=list(weights.values()))[0]
     facts: tuple[str, ...] = ()
-    if intent in _CARRIES_FACT and rng.random() < 0.75:
+    if rng.random() < TELLS.get(intent, 0.0):
         fact = _nearest_open_fact(now.scenario, state, now.said)
         facts = (fact,) if fact else ()
     if intent is Intent.REPEAT and not facts and state.disclosed:
         facts = (state.disclosed[rng.randrange(len(state.disclosed))],)
-    return Plan(intent=intent, facts=facts, why=f"{state.mood.value}, drawn with weight {likely[intent]:.2f}")
-
-
-def _weights(now: Moment) -> dict[Intent, float]:
-    """How likely each move is. Traits are scaled to 0-1."""
-    persona, state, appraisal = now.persona, now.state, now.appraisal
-    stubborn, suspicious, assertive, hostile, talkative, undecided = (
-        value / 10
-        for value in (
-            persona.traits.stubbornness,
-            persona.traits.suspicion,
-            persona.traits.assertiveness,
-            persona.traits.hostility,
-            persona.traits.talkativeness,
-            persona.traits.indecision,
-        )
-    )
-    heat = state.agitation / 10
-    offered, moving = appraisal.offered, appraisal.moving
-    redirected = Technique.REDIRECTS_TO_ISSUE in now.grades.techniques
-    short_of_trust = state.trust < persona.levels[now.difficulty].accept_at
-    insults = hostile >= INSULTS_FROM[now.intensity] and heat >= 0.4
-    weights = {
-        Intent.VENT: heat * (1.5 if state.heard < 4 else 0.4),
-        Intent.REPEAT: (1.0 if not moving else 0.15) + (0.3 if state.heard < 3 else 0.0),
-        Intent.DEMAND: (0.2 + assertive) * (0.3 if offered else 0.9),
-        Intent.DOUBT: suspicious * (1.2 if offered else 0.3),
-        Intent.TEST: suspicious * (0.5 if len(state.intents) < 5 else 0.2),
-        Intent.QUESTION: (0.7 if offered else 0.15) * (1.2 - heat),
-        Intent.WANDER: 2.2 * talkative * (0.3 if redirected else 1.0) if talkative >= 0.5 else 0.0,
-        Intent.WAVER: 1.6 * undecided if offered and undecided >= 0.4 else 0.0,
-        Intent.CORRECT: stubborn * (0.3 if moving else 0.8),
-        Intent.BARGAIN: stubborn if offered else 0.0,
-        Intent.ASK_SUPERVISOR: assertive * (1.2 if state.patience < 4 else 0.1) if state.asked_supervisor < 2 else 0.0,
-        Intent.INSULT: 1.8 * hostile * heat * 0.35**state.boundaries if insults else 0.0,
-        Intent.THREATEN: assertive * heat if state.agitation >= 6 else 0.0,
-        Intent.REFUSE: stubborn if offered and short_of_trust else 0.0,
-        Intent.SOFTEN: 1.5 if state.streak >= 2 and state.agitation < 5 else 0.0,
-    }
-    for intent, factor in SCALED[now.intensity].items():
-        weights[intent] *= factor
-    return weights
+    share = weights[intent] / sum(weights.values())
+    return Plan(intent=intent, facts=facts, why=f"{state.mood.value}, drawn with a chance of {share:.0%}")
 
 
 def _nearest_open_fact(scenario: Scenario, state: CallerState, said: str) -> str | None:
