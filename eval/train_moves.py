@@ -51,28 +51,13 @@ FOLDS = 5
 _HELD_BACK = np.array([0.1 if q == ALWAYS else 10.0 if q in Traits.model_fields else 1.0 for q in QUALITIES])
 """How many times as strongly each row is held back: how often a move is made at all is known well, what a trait does from
 only sixteen personas (once: perplexity 6.21 on writers left out and 7.72 on personas left out; ten times: 6.36 and 7.22)."""
-_EVERY = np.ones(len(QUALITIES), dtype=bool)
-_KNOWN = {
-    "nothing but mood and traits": _EVERY & False,
-    "how often each move is made": np.array([q == ALWAYS for q in QUALITIES]),
-    "the grades of what was said": np.array([q not in Traits.model_fields for q in QUALITIES]),
-    "traits, too": _EVERY,
-}
-"""What the table may know: the rows of the comparison that is printed."""
-_NEVER = 1e-13
-"""Stands for the weight 0 of a move that is closed to this person in this mood."""
-FOLDS = 5
-_HELD_BACK = np.array([0.1 if q == ALWAYS else 10.0 if q in Traits.model_fields else 1.0 for q in QUALITIES])
-"""How strongly each row is held back: how often a move is made at all is known well, what a trait does from only sixteen
-personas (held back once: perplexity 6.21 on writers left out and 7.72 on personas left out; ten times: 6.36 and 7.22;
-without traits: 6.83 and 7.38)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One caller turn of a written call: the simulator's `weights` [moves] there, what the turn before it was graded with
-    and who hears it (`after` [qualities]), what was done of what was open (`done` [moves], a sum of 1; all 0: only what is closed to this
-    caller there), the second reader's `read` of it, and whether it `tells` a fact, where one was left."""
+    and who hears it (`after` [qualities]), what was done of what was open (`done` [moves], a sum of 1; all 0: only what is
+    closed to this caller there), the second reader's `read` of it, and whether it `tells` a fact (None: none was left)."""
 
     call: str
     author: str
