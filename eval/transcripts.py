@@ -90,9 +90,7 @@ def _call(number: int, setting: Setting, call: Call) -> str:
             said = call.spoken[turn.index]
             sorts = (said.chosen, CHOSEN), (said.written, "written"), (said.completed, COMPLETED)
             how = next((f"*{name}*" for true, name in sorts if true), "")
-            lines.append(
-                f"**{setting.persona.name.split()[0]}:** {text}" + (f" <sub>{how}</sub>" if how else "") + "\n"
-            )
+            lines.append(f"**{setting.persona.called}:** {text}" + (f" <sub>{how}</sub>" if how else "") + "\n")
     return "\n".join(lines)
 
 

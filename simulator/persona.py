@@ -25,6 +25,10 @@ Line = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{1,60}$")]
 """An id: lower case, digits and underscores."""
 
+_TITLES = frozenset(
+    {"mr", "mrs", "ms", "miss", "mx", "dr", "prof", "professor", "sir", "dame", "rev", "father", "sister"}
+)
+"""Words before a name that are not one: who is introduced so is called so."""
 WRITTEN = frozenset(Intent) - {Intent.OPEN}
 """Intents for which every persona has written lines; for `open` it has `opens`."""
 
@@ -122,6 +126,15 @@ class Persona(Strict):
     """Plain statements of what this person does and never does."""
     content_note: str = ""
     """Shown before the call where the caller may insult or threaten."""
+
+    @property
+    def called(self) -> str:
+        """What one calls them for short: "Nigel" of Nigel Treadwell, "Mrs Nwachukwu" of Mrs Ifeoma Nwachukwu."""
+        first, *rest = self.name.split()
+        if first.rstrip(".").lower() not in _TITLES:
+            return first
+        given = len(rest) > 1 and rest[0][0].isupper()  # "de Vries" has none
+        return " ".join((first, *rest[given:]))
 
     @model_validator(mode="after")
     def _complete(self, info: ValidationInfo) -> Self:

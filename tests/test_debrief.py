@@ -91,6 +91,23 @@ def test_a_good_call_is_resolved_and_satisfying() -> None:
     assert "settled" in found.outcome.headline
 
 
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("Nigel Treadwell", "Nigel"),
+        ("Mrs Ifeoma Nwachukwu", "Mrs Nwachukwu"),
+        ("Dr. Juan de la Cruz", "Dr. de la Cruz"),
+        ("Mrs de Vries", "Mrs de Vries"),
+        ("Mx Ash", "Mx Ash"),
+        ("Miss", "Miss"),
+        ("Missy Quist", "Missy"),
+    ],
+)
+def test_a_caller_is_called_as_they_were_introduced(name: str, called: str) -> None:
+    _, found = told(GREETING, end=True, who=persona(name=name))
+    assert f"before {called} had accepted" in found.outcome.headline
+
+
 def easy() -> dict[Difficulty, dict[str, float]]:
     return {d: {"provoke": 1, "soothe": 2, "patience": 0, "disclose_at": 10, "accept_at": 4.5} for d in Difficulty}
 

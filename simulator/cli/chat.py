@@ -198,7 +198,7 @@ class _Desk:
         state = self.call.state
         bar = "▮" * round(state.agitation) + "▯" * (10 - round(state.agitation))
         say(f"  [{levels}]  {', '.join(tags)}")
-        mood = f"{self.name.split()[0]} is {state.mood.value} {bar}"
+        mood = f"{self.call.start.persona.called} is {state.mood.value} {bar}"
         say(f"  [{mood}  trust {state.trust:.0f}  patience {state.patience:.0f}]")
 
     def _hint(self) -> str:

@@ -71,7 +71,7 @@ def handle_time(call: Call) -> float:
 
 def _headline(call: Call) -> str:
     """What happened, in one or two plain sentences."""
-    name = call.start.persona.name.split()[0]
+    name = call.start.persona.called
     if call.ended is None:
         if not call.moves:
             return "The call has not begun: there is nothing to talk over yet."
