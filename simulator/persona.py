@@ -11,7 +11,7 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 
 from simulator.errors import UnknownNameError
-from simulator.vocabulary import Difficulty, Ending, Intent, Occasion, Tag
+from simulator.vocabulary import Difficulty, Ending, Intent, Occasion, Style, Tag
 from simulator.yamlfile import FROM_FILE, Strict, read_folder, read_model
 
 TOLD = ConfigDict(use_attribute_docstrings=True)
@@ -44,6 +44,8 @@ class Voice(Strict):
     """Shortest and longest usual reply, in words."""
     pet_phrases: tuple[Line, ...] = Field(min_length=2, max_length=10)
     never_says: tuple[Line, ...] = ()
+    styles: tuple[Style, ...] = ()
+    """In which of a scenario's ways this person tells what happened; none named: in all of them."""
 
 
 class Traits(Strict):

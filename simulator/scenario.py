@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from simulator.errors import UnknownNameError
 from simulator.persona import Line, Name, Text
-from simulator.vocabulary import Dimension, RootCause
+from simulator.vocabulary import Dimension, RootCause, Style
 from simulator.yamlfile import Strict, read_folder, read_model
 
 Reply = Annotated[str, StringConstraints(min_length=20, max_length=500)]
 """A model turn of a trainee, as it would be said."""
+
+
+def _listed(value: object) -> object:
+    """A single line, told without a list around it."""
+    return (value,) if isinstance(value, str) else value
+
+
+def _styled(value: object) -> object:
+    """Lines of which no style is told are fit for everybody."""
+    return {Style.ANY: value} if isinstance(value, list | tuple) else value
+
+
+Ways = Annotated[dict[Style, Annotated[tuple[Line, ...], BeforeValidator(_listed)]], BeforeValidator(_styled)]
+"""The same thing as different people would put it, by style: a line or several each. A plain list is for everybody."""
+
+
+def ways(told: Mapping[Style, Sequence[str]], styles: Collection[Style] = ()) -> tuple[str, ...]:
+    """Those of the lines that are in one of the `styles` or in none; with no styles all of them."""
+    return tuple(line for style, lines in told.items() if not styles or style in (*styles, Style.ANY) for line in lines)
 
 
 class Fact(Strict):
@@ -26,7 +46,7 @@ class Fact(Strict):
     id: Name
     text: Line
     say: Line
-    also: tuple[Line, ...] = ()
+    also: Ways = {}
 
 
 class Entry(Strict):
@@ -76,11 +96,11 @@ class Scenario(Strict):
     """The problem in one sentence, third person."""
     opening: Line
     """The problem as the caller puts it first: one or two plain sentences, fit for any persona."""
-    openings: tuple[Line, ...] = ()
+    openings: Ways = {}
     """The same as `opening`, as other people would put it."""
     wants: Line
     """What the caller asks for, as they would say it."""
-    demands: tuple[Line, ...] = ()
+    demands: Ways = {}
     """The same as `wants`, as other people would ask for it."""
     facts: tuple[Fact, ...] = Field(min_length=4, max_length=10)
     hidden: tuple[Fact, ...] = Field(min_length=1, max_length=3)

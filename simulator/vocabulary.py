@@ -156,6 +156,18 @@ class Intensity(StrEnum):
     HARSH = "harsh"
 
 
+class Style(StrEnum):
+    """How people differ in telling one and the same thing. `ANY`: nobody in particular, fit for everybody."""
+
+    CURT = "curt"
+    PLAIN = "plain"
+    INDIGNANT = "indignant"
+    CHATTY = "chatty"
+    DRY = "dry"
+    ANXIOUS = "anxious"
+    ANY = "any"
+
+
 class RootCause(StrEnum):
     """Why people call in anger, by the training literature behind this project."""
 

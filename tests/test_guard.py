@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simulator.caller.guard import Refusal, _invented, alike, check, says
 from simulator.caller.own_lines import ENOUGH
 from simulator.persona import personas
-from simulator.scenario import scenarios
+from simulator.scenario import scenarios, ways
 from simulator.vocabulary import Intensity
 
 KNOWN = ("I was charged £38.50 on 4 March, twice. Order R-40772.",)
@@ -154,8 +154,8 @@ def test_every_telling_passes_in_its_own_scenario_and_adds_no_figure_to_the_firs
     for scenario in scenarios().values():
         facts = (*scenario.facts, *scenario.hidden)
         known = [scenario.opening, scenario.wants, scenario.issue, *(f"{f.text} {f.say}" for f in facts)]
-        tellings = [scenario.opening, *scenario.openings, scenario.wants, *scenario.demands]
-        for said in [*tellings, *(way for f in facts for way in (f.say, *f.also))]:
+        tellings = [scenario.opening, *ways(scenario.openings), scenario.wants, *ways(scenario.demands)]
+        for said in [*tellings, *(way for f in facts for way in (f.say, *ways(f.also)))]:
             if found := check(said, known=known, own_lines=(), heard="Hello."):
                 refused.append((scenario.id, said, found))
     assert refused == []
@@ -163,8 +163,8 @@ def test_every_telling_passes_in_its_own_scenario_and_adds_no_figure_to_the_firs
 
 def test_every_scenario_is_told_in_ways_enough_to_choose_from():
     for scenario in scenarios().values():
-        for ways in (scenario.openings, scenario.demands, *(f.also for f in (*scenario.facts, *scenario.hidden))):
-            assert len(set(ways)) >= ENOUGH
+        for told in (scenario.openings, scenario.demands, *(f.also for f in (*scenario.facts, *scenario.hidden))):
+            assert len(set(ways(told))) >= ENOUGH
 
 
 def test_repetition_within_the_call_and_reciting_the_brief_are_refused():

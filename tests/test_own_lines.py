@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from builders import TunedModel, persona, scenario
 from test_voice import situation
 
@@ -12,11 +13,12 @@ from simulator.caller.own_lines import ENOUGH, LEAST, SHORTLIST, WEIGHED, writte
 from simulator.caller.situation import Situation
 from simulator.caller.voice import Line, Voice
 from simulator.models.base import Candidate, WeighingModel
-from simulator.persona import Persona
+from simulator.persona import Persona, personas
 from simulator.plan import Plan
-from simulator.scenario import Scenario
+from simulator.scenario import Scenario, scenarios
+from simulator.scenario import ways as ways_of
 from simulator.transcript import Speaker
-from simulator.vocabulary import Intent
+from simulator.vocabulary import Intent, Style
 
 LINES = tuple(
     f"{word} is what I say to that." for word in ("Rubbish", "Nonsense", "Never", "Right", "Hm", "Well", "So")
@@ -78,12 +80,12 @@ def test_what_was_said_or_does_not_pass_is_not_offered_and_too_few_are_no_choice
 
 def plain() -> Scenario:
     """A scenario whose author told everything in one way."""
-    bare = {"openings": (), "demands": ()}
+    bare: dict[str, object] = {"openings": {}, "demands": {}}
     return scenario().model_copy(
         update={
             **bare,
-            "facts": tuple(f.model_copy(update={"also": ()}) for f in scenario().facts),
-            "hidden": tuple(f.model_copy(update={"also": ()}) for f in scenario().hidden),
+            "facts": tuple(f.model_copy(update={"also": {}}) for f in scenario().facts),
+            "hidden": tuple(f.model_copy(update={"also": {}}) for f in scenario().hidden),
         }
     )
 
@@ -102,12 +104,14 @@ WAYS = tuple(f"{way} the parcel left on 3 May." for way in ("Look,", "So,", "Aga
 
 def told_in_many_ways() -> Scenario:
     first, *others = plain().facts
-    ways = {"text": "The parcel left on 3 May.", "say": "It left on 3 May.", "also": WAYS}
+    ways = {"text": "The parcel left on 3 May.", "say": "It left on 3 May.", "also": {Style.ANY: WAYS}}
     return plain().model_copy(
         update={
             "facts": (first.model_copy(update=ways), *others),
-            "openings": tuple(f"{way} it never came." for way in ("Hello,", "Right,", "So,", "Hi,", "Well,")),
-            "demands": tuple(f"{way} send it again." for way in ("Just", "Then", "Please", "Now", "So")),
+            "openings": {
+                Style.ANY: tuple(f"{way} it never came." for way in ("Hello,", "Right,", "So,", "Hi,", "Well,"))
+            },
+            "demands": {Style.ANY: tuple(f"{way} send it again." for way in ("Just", "Then", "Please", "Now", "So"))},
         }
     )
 
@@ -116,9 +120,9 @@ def test_what_has_to_be_told_is_told_in_a_way_that_its_author_wrote():
     where = told_in_many_ways()
     fact = where.facts[0]
     for plan, ways in (
-        (Plan(intent=Intent.VENT, facts=(fact.id,)), (fact.say, *fact.also)),
-        (Plan(intent=Intent.OPEN), (where.opening, *where.openings)),
-        (Plan(intent=Intent.DEMAND), (where.wants, *where.demands)),
+        (Plan(intent=Intent.VENT, facts=(fact.id,)), (fact.say, *ways_of(fact.also))),
+        (Plan(intent=Intent.OPEN), (where.opening, *ways_of(where.openings))),
+        (Plan(intent=Intent.DEMAND), (where.wants, *ways_of(where.demands))),
     ):
         model = Weighing(lambda line, ways=ways: -1.0 if line.strip() in ways else -2.0)
         line = answer(model, plan, where=replace(situation(plan), scenario=where))
@@ -128,6 +132,43 @@ def test_what_has_to_be_told_is_told_in_a_way_that_its_author_wrote():
         line = answer(behind, plan, where=replace(situation(plan), scenario=where))
         assert plan.intent is Intent.DEMAND or line.text.endswith(ways)
         assert line.text not in ways
+
+
+def who_tells(*styles: Style) -> Persona:
+    return persona().model_copy(update={"voice": persona().voice.model_copy(update={"styles": styles})})
+
+
+@pytest.mark.parametrize("style", [Style.CHATTY, Style.DRY])
+def test_people_tell_what_happened_in_a_style_of_their_own(style: Style):
+    where, told = told_in_many_ways(), Plan(intent=Intent.OPEN)
+    by_style = {
+        Style.CHATTY: ("So, well, it never came.", "And it never, so it never came.", "Oh, it never came, you know."),
+        Style.DRY: ("A parcel would be nice.", "It never came, remarkably.", "The parcel has stayed away."),
+    }
+    where = where.model_copy(update={"opening": "It never came.", "openings": by_style})
+    heard = set[str]()
+    for seed in range(20):
+        model = Weighing(lambda _: -1.0)
+        answer(model, told, who=who_tells(style), where=replace(situation(told), scenario=where, seed=seed))
+        heard |= {line.strip() for asked in model.asked for line in asked}
+    assert {way for way in ways_of(by_style) if any(line.endswith(way) for line in heard)} == set(by_style[style])
+
+
+def test_who_has_too_few_ways_of_their_own_takes_anybodys():
+    where, told = told_in_many_ways(), Plan(intent=Intent.OPEN)
+    ways = {Style.CHATTY: ("So, it never came.",), Style.DRY: ("No parcel.", "It stayed away.", "None came.")}
+    where = where.model_copy(update={"openings": ways})
+    model = Weighing(lambda line: -1.0 if line.strip() in ways[Style.DRY] else -2.0)
+    line = answer(model, told, who=who_tells(Style.CHATTY), where=replace(situation(told), scenario=where))
+    assert line.text in ways[Style.DRY]
+
+
+def test_every_caller_finds_enough_of_their_ways_in_every_scenario():
+    for who in personas().values():
+        assert who.voice.styles
+        for where in scenarios().values():
+            for told in (where.openings, *(fact.also for fact in (*where.facts, *where.hidden))):
+                assert 1 + len(ways_of(told, who.voice.styles)) >= ENOUGH, (who.id, where.id)
 
 
 def test_of_a_long_line_only_the_beginning_is_weighed_and_all_is_said():

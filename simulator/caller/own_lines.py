@@ -21,6 +21,7 @@ from simulator.caller.telling import tellings
 from simulator.models.base import ModelInfo, WeighingModel
 from simulator.plan import Plan
 from simulator.prompts import as_data, spoken
+from simulator.scenario import ways
 from simulator.vocabulary import Intent
 
 SHORTLIST = 6
@@ -75,13 +76,13 @@ def _beginning(line: str) -> str:
 
 def _offered(info: ModelInfo, situation: Situation, plan: Plan, rng: Random) -> tuple[str, ...]:
     """All lines from which a few are laid before the model; none where its own words are better."""
-    scenario = situation.scenario
+    scenario, styles = situation.scenario, situation.persona.voice.styles
     lines = lines_for(situation, plan)
     if plan.ending is not None and plan.intent in FAREWELLS:
         lines = (*lines, *lines_for(situation, plan.model_copy(update={"ending": None})))
     lines = _unused(lines, situation.said)
     if plan.intent is Intent.OPEN or plan.facts:
-        told = [_unused(ways, situation.said) for ways in tellings(scenario, plan)]
+        told = _left_to_tell(situation, plan)
         enough = min(map(len, told)) >= ENOUGH
         if not (enough or left_to_file(info, plan.intent, plan.facts)):
             return ()
@@ -89,8 +90,17 @@ def _offered(info: ModelInfo, situation: Situation, plan: Plan, rng: Random) -> 
         drawn = (_told(told, () if enough and odd % 2 else lines, rng) for odd in range(2 * SHORTLIST))
         return tuple(dict.fromkeys(drawn))
     if plan.intent is Intent.DEMAND:
-        lines = (*lines, *_unused((scenario.wants, *scenario.demands), situation.said))
+        lines = (*lines, *_unused((scenario.wants, *ways(scenario.demands, styles)), situation.said))
     return lines
+
+
+def _left_to_tell(situation: Situation, plan: Plan) -> list[tuple[str, ...]]:
+    """For each thing that the plan tells, the ways that were not said yet: such as this persona has, or all if they are too
+    few."""
+    scenario, said = situation.scenario, situation.said
+    own = [_unused(some, said) for some in tellings(scenario, plan, situation.persona.voice.styles)]
+    every = [_unused(some, said) for some in tellings(scenario, plan, ())]
+    return [some if len(some) >= ENOUGH else more for some, more in zip(own, every, strict=True)]
 
 
 def _told(things: Sequence[Sequence[str]], lines: Sequence[str], rng: Random) -> str:
@@ -118,7 +128,7 @@ def written_line(situation: Situation, plan: Plan, chosen: str = "") -> str:
         return chosen
     said, rng = situation.said, Random(f"{situation.seed}:{len(situation.transcript)}:written")
     lines = lines_for(situation, plan)
-    left, things = _unused(lines, said), [_unused(ways, said) for ways in tellings(situation.scenario, plan)]
+    left, things = _unused(lines, said), _left_to_tell(situation, plan)
     return _told(things, left if any(things) else left or lines, rng)
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from simulator.plan import Plan
-from simulator.scenario import Scenario
-from simulator.vocabulary import Intent
+from simulator.scenario import Scenario, ways
+from simulator.vocabulary import Intent, Style
 
 CARRIED = 0.4
 """Share of a fact's longer words that must be in a turn for the fact to count as said."""
 
 
-def tellings(scenario: Scenario, plan: Plan) -> tuple[tuple[str, ...], ...]:
-    """For each thing that the plan tells, all ways in which the scenario's author says it."""
+def tellings(scenario: Scenario, plan: Plan, styles: Collection[Style]) -> tuple[tuple[str, ...], ...]:
+    """For each thing that the plan tells, the ways in which the scenario's author says it, as far as they are in one of the
+    `styles` of whoever tells it."""
     if plan.intent is Intent.OPEN:
-        return ((scenario.opening, *scenario.openings),)
-    return tuple((fact.say, *fact.also) for fact in map(scenario.fact, plan.facts))
+        return ((scenario.opening, *ways(scenario.openings, styles)),)
+    return tuple((fact.say, *ways(fact.also, styles)) for fact in map(scenario.fact, plan.facts))
 
 
 def sentences(text: str) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ from simulator.models.base import ForeseeingModel, LanguageModel, ManyVoiced, Sa
 from simulator.persona import Persona
 from simulator.plan import Plan
 from simulator.prompts import caller_segments, examples_for, tuned_segments
-from simulator.scenario import Scenario
+from simulator.scenario import Scenario, ways
 from simulator.transcript import Speaker, Transcript
 
 ATTEMPTS = 4
@@ -238,10 +238,10 @@ def known_to(
         scenario.opening,
         scenario.wants,
         scenario.issue,
-        *scenario.openings,
-        *scenario.demands,
-        *(" ".join((f.text, f.say, *f.also)) for f in scenario.facts),
-        *(" ".join((f.text, f.say, *f.also)) for f in scenario.hidden if f.id in told),
+        *ways(scenario.openings),
+        *ways(scenario.demands),
+        *(" ".join((f.text, f.say, *ways(f.also))) for f in scenario.facts),
+        *(" ".join((f.text, f.say, *ways(f.also))) for f in scenario.hidden if f.id in told),
         *(t.text for t in transcript),
         *(p.quote for p in state.ledger),
         persona.name,

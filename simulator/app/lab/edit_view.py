@@ -11,7 +11,7 @@ from simulator.app.markup import ENDINGS, esc, icon, joined, of_call, plural, ta
 from simulator.errors import DataError
 from simulator.persona import WRITTEN, Level, Persona, Start, Traits
 from simulator.versions import LONGEST_NOTE, Version
-from simulator.vocabulary import Difficulty, Fault, Intent, Technique
+from simulator.vocabulary import Difficulty, Fault, Intent, Style, Technique
 
 SHIPPED = "shipped"
 """Names the text that comes with the program, where versions are chosen."""
@@ -145,7 +145,10 @@ def form(opened: str, data: Mapping[str, Any] | None, *, opening: bool = False) 
             + _number(data, "voice.words.1", "Longest reply, words", "1")
             + "</div>"
             + _lines(data, "voice.pet_phrases", "Pet phrases")
-            + _lines(data, "voice.never_says", "Never says"),
+            + _lines(data, "voice.never_says", "Never says")
+            + '<fieldset class="ticks-box"><legend>How they tell what happened, of a scenario\'s ways (none: any)</legend>'
+            + joined(_tick(data, f"voice.styles.{s.value}", s.value) for s in Style if s is not Style.ANY)
+            + "</fieldset>",
         )
         + _part(
             "What makes it worse",
@@ -161,7 +164,9 @@ def form(opened: str, data: Mapping[str, Any] | None, *, opening: bool = False) 
             "What they need, and hold back",
             _long(data, "needs", "What they really need")
             + _long(data, "holds_back", "What they hold back")
-            + f'<fieldset class="ticks-box"><legend>What makes them say it, once they trust you</legend>{joined(_tick(data, t) for t in Technique)}</fieldset>',
+            + '<fieldset class="ticks-box"><legend>What makes them say it, once they trust you</legend>'
+            + joined(_tick(data, f"unlocks.{t.value}", tag_label(t)) for t in Technique)
+            + "</fieldset>",
         )
         + _part("Difficulty levels", f'<div class="levels">{levels}</div>')
         + _part(
@@ -266,12 +271,11 @@ def _gain(data: Mapping[str, Any], part: str, tag: Fault | Technique) -> str:
     )
 
 
-def _tick(data: Mapping[str, Any], tag: Technique) -> str:
-    name = f"unlocks.{tag.value}"
+def _tick(data: Mapping[str, Any], name: str, label: str) -> str:
     value = held(data, boxes()[name])
     return (
         f'<label class="pick"><input type="checkbox" {_named(boxes()[name], value)}{" checked" if value else ""}> '
-        f"<span>{esc(tag_label(tag))}</span></label>"
+        f"<span>{esc(label)}</span></label>"
     )
 
 

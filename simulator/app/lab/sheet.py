@@ -16,7 +16,7 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString as Quoted
 
 from simulator.errors import FormatError, shorten
 from simulator.persona import WRITTEN, Level, Start, Traits
-from simulator.vocabulary import Difficulty, Ending, Fault, Intent, Technique
+from simulator.vocabulary import Difficulty, Ending, Fault, Intent, Style, Technique
 from simulator.yamlfile import dump_yaml, load_yaml
 
 LEFT = (Ending.RESOLVED, Ending.UNRESOLVED, Ending.HUNG_UP, Ending.SUPERVISOR)
@@ -67,6 +67,7 @@ def _boxes() -> Iterator[Box]:
     for technique in Technique:
         yield Box(f"soothers.{technique.value}", Kind.GAIN, 0, 4)
         yield Box(f"unlocks.{technique.value}", Kind.TICK)
+    yield from (Box(f"voice.styles.{style.value}", Kind.TICK) for style in Style if style is not Style.ANY)
     for name in ("voice.pet_phrases", "voice.never_says", "principles", "opens"):
         yield Box(name, Kind.LINES)
     yield from (Box(f"leaves.{ending.value}", Kind.LINES) for ending in LEFT)
