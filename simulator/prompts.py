@@ -165,7 +165,9 @@ def tuned_segments(
     kept = 2 * _forgotten(len(transcript) // 2)
     told = {fact for turn, plan in plans.items() if turn < kept for fact in plan.facts}
     part = part_of(persona, scenario, register)
-    part = replace(part, facts=(*part.facts, *(fact.text for fact in scenario.hidden if fact.id in told)))
+    part = replace(
+        part, facts=(*part.facts, *(fact.text for fact in (*scenario.hidden, *scenario.particulars) if fact.id in told))
+    )
     segments = [part_segment(part)]
     for turn in transcript.turns[kept:]:
         if turn.speaker is Speaker.TRAINEE:

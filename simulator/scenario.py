@@ -41,9 +41,11 @@ def ways(told: Mapping[Style, Sequence[str]], styles: Collection[Style] = ()) ->
 
 class Fact(Strict):
     """One thing the caller knows. `text` for a file (third person, no name, no he or she), `say` as they say it, `also` as
-    other people would: the same facts in other words."""
+    other people would: the same facts in other words. `asked`: what asks for it, each entry a few words that stand in one
+    question in this order ("how long wait"); from four letters a word also stands for longer ones (wait: waiting)."""
 
     id: Name
+    asked: tuple[Annotated[str, StringConstraints(min_length=2, max_length=40)], ...] = ()
     text: Line
     say: Line
     also: Ways = {}
@@ -85,7 +87,8 @@ class Brief:
 
 
 class Scenario(Strict):
-    """One situation. `facts` are open from the start; `hidden` come out only when state unlocks them."""
+    """One situation. `facts` are open from the start; `hidden` come out only when state unlocks them; `particulars` (an order
+    number, the colour) only when somebody asks."""
 
     id: Name
     title: Annotated[str, StringConstraints(min_length=5, max_length=70)]
@@ -104,6 +107,7 @@ class Scenario(Strict):
     """The same as `wants`, as other people would ask for it."""
     facts: tuple[Fact, ...] = Field(min_length=4, max_length=10)
     hidden: tuple[Fact, ...] = Field(min_length=1, max_length=3)
+    particulars: tuple[Fact, ...] = Field(default=(), max_length=20)
     goal: Text
     """What the trainee should achieve."""
     record: tuple[Entry, ...] = Field(min_length=4)
@@ -125,7 +129,7 @@ class Scenario(Strict):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        ids = [f.id for f in (*self.facts, *self.hidden)]
+        ids = [f.id for f in self.known]
         doubled = sorted({i for i in ids if ids.count(i) > 1})
         if doubled:
             raise ValueError(f"fact ids used twice: {', '.join(doubled)}")
@@ -139,9 +143,14 @@ class Scenario(Strict):
         """What the grader sees of it: open facts and policy. Hidden facts are none of its business."""
         return Brief(self.business, self.issue, tuple(f.text for f in self.facts), (*self.policy, *self.may))
 
+    @property
+    def known(self) -> tuple[Fact, ...]:
+        """All that the caller knows."""
+        return (*self.facts, *self.hidden, *self.particulars)
+
     def fact(self, fact_id: str) -> Fact:
-        """The open or hidden fact of that id. KeyError if there is none."""
-        return {f.id: f for f in (*self.facts, *self.hidden)}[fact_id]
+        """The fact of that id, whether open, hidden or a particular. KeyError if there is none."""
+        return {f.id: f for f in self.known}[fact_id]
 
 
 @lru_cache(maxsize=1)

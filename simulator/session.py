@@ -20,6 +20,7 @@ from simulator.caller.choice import Refused
 from simulator.caller.guard import alike
 from simulator.caller.intent import MAX_TRAINEE_TURNS, Moment, applied, choose, opening_plan
 from simulator.caller.occasions import occasions
+from simulator.caller.questions import NOTHING, asked
 from simulator.caller.situation import Situation
 from simulator.caller.voice import Line, Saying
 from simulator.errors import CallError
@@ -231,6 +232,7 @@ class Session:
 def situation(call: Call, key: str) -> Situation:
     """What the caller's next words may depend on. `key` names the call for caches."""
     heard = call.transcript.last(Speaker.TRAINEE)
+    did = occasions(heard.text, call.grades.get(heard.index)) if heard else frozenset()
     return Situation(
         persona=call.start.persona,
         scenario=call.start.scenario,
@@ -241,7 +243,8 @@ def situation(call: Call, key: str) -> Situation:
         states={t: m.state for t, m in call.moves.items()},
         key=key,
         intensity=call.start.intensity,
-        occasions=occasions(heard.text, call.grades.get(heard.index)) if heard else frozenset(),
+        occasions=did,
+        asked=asked(heard.text, call.start.persona, call.start.scenario, did) if heard else NOTHING,
     )
 
 

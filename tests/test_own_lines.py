@@ -9,7 +9,7 @@ import pytest
 from builders import TunedModel, persona, scenario
 from test_voice import situation
 
-from simulator.caller.own_lines import ENOUGH, LEAST, SHORTLIST, WEIGHED, written_line
+from simulator.caller.own_lines import ENOUGH, LEAST, NEXT_TO_NOTHING, SHORTLIST, WEIGHED, written_line
 from simulator.caller.situation import Situation
 from simulator.caller.voice import Line, Voice
 from simulator.models.base import Candidate, WeighingModel
@@ -27,15 +27,20 @@ OWN_WORDS = "I am tired of this."
 
 
 class Weighing(TunedModel):
-    """Finds a line as likely as `likes` says; `asked`: the lines that it was asked about."""
+    """Finds a line as likely as `likes` says, and as `usual` where nothing was heard before it; `asked`: the lines that it was
+    asked about."""
 
-    def __init__(self, likes: Callable[[str], float], parameters: int = 0) -> None:
+    def __init__(
+        self, likes: Callable[[str], float], parameters: int = 0, usual: Callable[[str], float] = lambda _: -1.5
+    ) -> None:
         super().__init__(lambda: (Candidate(OWN_WORDS, -1.0),), parameters)
-        self._likes, self.asked = likes, list[tuple[str, ...]]()
+        self._likes, self._usual, self.asked = likes, usual, list[tuple[str, ...]]()
 
     def likely(
         self, segments: tuple[str, ...], texts: tuple[str, ...], *, cache_key: str | None = None
     ) -> tuple[float, ...]:
+        if f"Agent: {NEXT_TO_NOTHING}" in segments[-1]:
+            return tuple(map(self._usual, texts))
         self.asked.append(texts)
         return tuple(map(self._likes, texts))
 
@@ -54,11 +59,20 @@ def answer(model: TunedModel, plan: Plan, who: Persona | None = None, where: Sit
 def test_the_likeliest_of_a_few_is_said_and_told():
     model = Weighing(lambda line: -1.0 if "Never" in line or "Hm" in line else -2.0)
     assert isinstance(model, WeighingModel)
-    line = answer(model, Plan(intent=Intent.VENT))
+    line = answer(model, Plan(intent=Intent.VENT), many_words(LINES[: SHORTLIST + 1]))
     assert line.text in (LINES[2], LINES[4])
     assert (line.written, line.chosen, line.attempts) == (True, True, 0)
     assert len(model.asked[0]) == SHORTLIST
     assert model.asked[0][0].strip() in LINES
+
+
+def test_what_is_likely_after_anything_answers_nothing():
+    pat, apt = LINES[2], LINES[3]
+    model = Weighing(
+        lambda line: -1.0 if pat in line else -2.0 if apt in line else -3.0,
+        usual=lambda line: -1.0 if pat in line else -3.5 if apt in line else -3.0,
+    )
+    assert answer(model, Plan(intent=Intent.VENT), many_words(LINES[:SHORTLIST])).text == apt
 
 
 def test_where_none_is_likely_the_model_finds_its_own_words():

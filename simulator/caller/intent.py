@@ -15,11 +15,13 @@ from simulator.assessment import Assessment
 from simulator.caller.afterwards import likelier
 from simulator.caller.appraisal import Appraisal
 from simulator.caller.inclination import LEAST, Mind, inclinations
+from simulator.caller.occasions import occasions
+from simulator.caller.questions import Asked, asked
 from simulator.caller.state import CallerState, Mood
 from simulator.persona import Persona
 from simulator.plan import Plan
 from simulator.scenario import Scenario
-from simulator.vocabulary import Difficulty, Dimension, Ending, Fault, Intensity, Intent, Technique
+from simulator.vocabulary import Difficulty, Dimension, Ending, Fault, Intensity, Intent, Occasion, Technique
 
 MAX_TRAINEE_TURNS = 30
 """After so many trainee turns the call ends by itself."""
@@ -39,6 +41,9 @@ TELLS = {
 }
 """How often a move tells a fact that was not told yet, while there is one: as in written calls (`eval.train_moves`)."""
 
+BOILING_ANSWERS = 0.5
+"""How often somebody who is boiling answers a question."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -55,6 +60,11 @@ class Moment:
     said: str
 
     @property
+    def asked(self) -> Asked:
+        """What the turn asked for."""
+        return asked(self.said, self.persona, self.scenario, occasions(self.said, self.grades))
+
+    @property
     def mind(self) -> Mind:
         """The part of it that inclinations come from."""
         more = any(f.id not in self.state.disclosed for f in self.scenario.facts)
@@ -68,7 +78,7 @@ def opening_plan() -> Plan:
 
 def choose(now: Moment, rng: Random) -> Plan:
     """The caller's next move."""
-    return _ends(now) or _accepts(now) or _tells(now) or _drawn(now, rng)
+    return _ends(now) or _accepts(now) or _tells(now, rng) or _drawn(now, rng)
 
 
 def applied(state: CallerState, plan: Plan) -> CallerState:
@@ -130,35 +140,54 @@ def _accepts(now: Moment) -> Plan | None:
     return Plan(intent=Intent.ACCEPT, why="offer is good, trust is there")
 
 
-def _tells(now: Moment) -> Plan | None:
-    """A hidden fact when it is unlocked; an open one when asked a question."""
-    persona, scenario, state, grades = now.persona, now.scenario, now.state, now.grades
-    hidden = [f for f in scenario.hidden if f.id not in state.disclosed]
+def _tells(now: Moment, rng: Random) -> Plan | None:
+    """What was asked for; a hidden fact when it is unlocked; an open one when whatever there is was asked for."""
+    persona, scenario, state, grades, asked = now.persona, now.scenario, now.state, now.grades, now.asked
+    held_back = [f.id for f in scenario.hidden if f.id not in state.disclosed]
+    willing = _would_answer(state, rng)
+    answers = tuple(f for f in asked.facts if f not in held_back) if willing else ()
     unlocked = bool(grades.tags & set(persona.unlocks)) and state.trust >= persona.levels[now.difficulty].disclose_at
-    if hidden and unlocked:
-        return Plan(intent=Intent.DISCLOSE, facts=(hidden[0].id,), why="trusts enough to say what was held back")
-    asked = Technique.ASKS_CLARIFYING_QUESTION in grades.techniques
-    if asked and state.mood is not Mood.BOILING and state.patience > 1:
-        fact = _nearest_open_fact(scenario, state, now.said)
-        if fact is not None:
-            return Plan(intent=Intent.DISCLOSE, facts=(fact,), why="was asked a question")
-    return None
+    if held_back and unlocked:
+        opened = next((f for f in held_back if f in asked.facts), held_back[0])
+        return Plan(intent=Intent.DISCLOSE, facts=(*answers[:1], opened), why="trusts enough to say what was held back")
+    if not willing:
+        return None
+    if answers or asked.about:
+        again = not asked.about and all(f in state.disclosed for f in answers)
+        return Plan(intent=Intent.REPEAT if again else Intent.DISCLOSE, facts=answers, why="was asked for it")
+    fact = _nearest_open_fact(scenario, state, now.said) if asked.openly else None
+    return Plan(intent=Intent.DISCLOSE, facts=(fact,), why="was asked a question") if fact else None
+
+
+def _would_answer(state: CallerState, rng: Random) -> bool:
+    """Whether they answer questions in this mood."""
+    return state.patience > 1 and (state.mood is not Mood.BOILING or rng.random() < BOILING_ANSWERS)
 
 
 def _drawn(now: Moment, rng: Random) -> Plan:
-    """A seeded draw: what this person is inclined to, times what people do after such words."""
+    """A seeded draw: what this person is inclined to, times what people do after such words. For want of an answer to a
+    question they do something that the persona has words for then, and tell nothing else instead."""
     state, inclined = now.state, inclinations(now.mind)
+    evasions = now.persona.answers.get(Occasion.ASKED, {}) if now.asked.informed else {}
+    some = {move: much for move, much in inclined.items() if move in evasions and move is not Intent.DISCLOSE}
+    evades = any(some.values())
     times = likelier(now.grades, now.persona.traits, inclined)
-    weights = {move: max(much, LEAST) * times[move] for move, much in inclined.items() if much > 0}
+    weights = {
+        move: max(much, LEAST) * times[move] for move, much in (some if evades else inclined).items() if much > 0
+    }
     intent = rng.choices(list(weights), weights=list(weights.values()))[0]
+    share = weights[intent] / sum(weights.values())
+    why = f"{state.mood.value}, drawn with a chance of {share:.0%}"
+    if evades:
+        return Plan(intent=intent, why=f"asked, without an answer; {why}")
     facts: tuple[str, ...] = ()
     if rng.random() < TELLS.get(intent, 0.0):
         fact = _nearest_open_fact(now.scenario, state, now.said)
         facts = (fact,) if fact else ()
-    if intent is Intent.REPEAT and not facts and state.disclosed:
-        facts = (state.disclosed[rng.randrange(len(state.disclosed))],)
-    share = weights[intent] / sum(weights.values())
-    return Plan(intent=intent, facts=facts, why=f"{state.mood.value}, drawn with a chance of {share:.0%}")
+    told = [f for f in state.disclosed if f not in {p.id for p in now.scenario.particulars}]
+    if intent is Intent.REPEAT and not facts and told:
+        facts = (told[rng.randrange(len(told))],)
+    return Plan(intent=intent, facts=facts, why=why)
 
 
 def _nearest_open_fact(scenario: Scenario, state: CallerState, said: str) -> str | None:

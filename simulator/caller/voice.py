@@ -32,7 +32,7 @@ from simulator.caller.choice import (
     whole_end,
 )
 from simulator.caller.guard import Violation, alike, check
-from simulator.caller.own_lines import left_to_file, own_line, written_line
+from simulator.caller.own_lines import left_to_file, only_written, own_line, written_line
 from simulator.caller.principles import Keeper
 from simulator.caller.situation import Situation
 from simulator.caller.state import CallerState
@@ -146,7 +146,8 @@ class Voice:
         if line := own_line(model, info, situation, plan, segments, listen) if isinstance(model, WeighingModel) else "":
             yield from _written(situation, plan, 0, began, chosen=line)
             return
-        rounds = 0 if left_to_file(model.info, plan.intent, plan.facts) else ROUNDS
+        written = left_to_file(model.info, plan.intent, plan.facts) or only_written(situation, plan)
+        rounds = 0 if written else ROUNDS
         for part in chosen(
             model,
             segments,
@@ -240,7 +241,7 @@ def known_to(
         scenario.issue,
         *ways(scenario.openings),
         *ways(scenario.demands),
-        *(" ".join((f.text, f.say, *ways(f.also))) for f in scenario.facts),
+        *(" ".join((f.text, f.say, *ways(f.also))) for f in (*scenario.facts, *scenario.particulars)),
         *(" ".join((f.text, f.say, *ways(f.also))) for f in scenario.hidden if f.id in told),
         *(t.text for t in transcript),
         *(p.quote for p in state.ledger),

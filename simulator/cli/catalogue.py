@@ -115,6 +115,8 @@ def show_scenario(name: Annotated[str, typer.Argument(help="Id, or path of a YAM
     _part("Goal", s.goal)
     _list("Facts", [f.text for f in s.facts])
     _list("Hidden", [f.text for f in s.hidden])
+    if s.particulars:
+        _list("Told when asked", [f.text for f in s.particulars])
     _list("Record", [f"{e.label}: {e.value}" for e in s.record])
     _list("Knowledge base", [f"{a.title}: {a.body}" for a in s.articles])
     _list("Policy", list(s.policy))

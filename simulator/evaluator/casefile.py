@@ -212,7 +212,12 @@ def _made(s: Scenario) -> CaseFile:
     lines += [line(Source.RECORD, e.label, e.value) for e in s.record]
     lines += [line(Source.FACT, "", f.text) for f in s.facts]
     more = (*s.resolutions, s.handover, s.issue, s.goal)
-    said = (s.opening, s.wants, *(f.say for f in s.facts), *(t for f in s.hidden for t in (f.text, f.say)))
+    said = (
+        s.opening,
+        s.wants,
+        *(f.say for f in s.facts),
+        *(t for f in (*s.hidden, *s.particulars) for t in (f.text, f.say)),
+    )
     whys = tuple(w.why for w in s.wrong_promises)
     better = tuple(t for replies in s.better.values() for t in replies)
     return CaseFile(tuple(lines), (*more, *said, *whys), s.wrong_promises, (*s.resolutions, *whys, *better))
